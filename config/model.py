@@ -1,0 +1,33 @@
+"""What the operator may say about the lab. Imports without pulumi."""
+
+from pydantic import ConfigDict, Field, SecretStr
+
+from config.base import FrozenMapping, Model
+from config.identities import Identities
+from config.kubernetes import Kubernetes
+from config.machines import Machine
+from config.mesh import Mesh
+from config.names import Names
+from config.operator import Operator
+from config.types import Fqdn, HostName
+
+
+class Topics(Model):
+    """The plain `homelab:*` keys of a stack file."""
+
+    domain: Fqdn = Field(description="The domain of the lab's names, for example example.net")
+    operator: Operator = Field(default_factory=lambda: Operator.model_validate({}), description="How the operator reaches the machines")
+    machines: FrozenMapping[HostName, Machine] = Field(description="Machines by name; the first one is the first control-plane node")
+    mesh: Mesh = Field(description="The private network between all machines and clients")
+    names: Names = Field(default_factory=lambda: Names.model_validate({}), description="Name servers and time servers")
+    kubernetes: Kubernetes = Field(default_factory=lambda: Kubernetes.model_validate({}), description="The cluster's networks")
+
+
+class Homelab(Topics):
+    """The whole configuration of one stack: its topics, its identities, and what the operator's own files add."""
+
+    model_config = ConfigDict(validate_by_name=True)
+
+    stack: str
+    identities: Identities
+    operator_key: SecretStr | None = None
