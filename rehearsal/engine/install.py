@@ -1,0 +1,146 @@
+"""Which engine runs the rehearsal: the `pulumi` on PATH when it will do, else one built from its Go module and cached."""
+
+import fcntl
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from rehearsal.engine.golang import go, numbers
+from rehearsal.engine.problem import EngineProblem
+from rehearsal.engine.progress import Progress, run
+
+VERSION = "3.259.0"
+TOOLS = Path(__file__).with_name("tools")
+HOST = Path(__file__).with_name("language.py")
+SDK = "github.com/pulumi/pulumi/sdk/v3"
+COMMAND = "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"
+RUNNER = "pulumi-language-python-exec"
+LAUNCHER = f"""#!/bin/sh
+# The environment that `python -m rehearsal env` prints says which checkout's language host and Python to use.
+exec "${{HOMELAB_REHEARSAL_PYTHON:?source .rehearsal/env first}}" -I "$HOMELAB_REHEARSAL_LANGUAGE_HOST" "$(dirname "$0")/{RUNNER}" "$@"
+"""
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A `pulumi` executable, its version, and what must be in the environment to run it."""
+
+    path: Path
+    version: str
+    environment: Mapping[str, str]
+
+
+def ensure() -> Engine:
+    """The engine, built first if need be (minutes, with lines of progress on stderr). Raises EngineProblem."""
+    return on_path(os.environ.get("PATH", os.defpath)) or built(cache_folder())
+
+
+def cache_folder() -> Path:
+    """Where this rehearsal keeps what is costly to make, for all checkouts of this user."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "homelab-rehearsal")
+
+
+def on_path(path: str) -> Engine | None:
+    """The `pulumi` of that search path, if its own Python language host is beside it and it is new enough.
+
+    One of this rehearsal's own builds (its environment was sourced) is none: it is found in the cache.
+    """
+    for folder in path.split(os.pathsep):
+        executable = shutil.which("pulumi", path=folder) if folder else None
+        if executable is None or Path(executable).resolve().is_relative_to(cache_folder().resolve()):
+            continue
+        return official(Path(executable))
+    return None
+
+
+def official(executable: Path) -> Engine | None:
+    host = executable.resolve().with_name("pulumi-language-python")
+    if not os.access(host, os.X_OK):
+        return None
+    answer = subprocess.run([executable, "version"], capture_output=True, text=True, env={**os.environ, "PULUMI_SKIP_UPDATE_CHECK": "true"})
+    found = re.match(r"v([0-9.]+)", answer.stdout.strip())
+    if found is None or numbers(found[1]) < numbers(VERSION):
+        return None
+    return Engine(executable, found[1], {"PATH": _first(executable.parent)})
+
+
+def built(cache: Path) -> Engine:
+    """The engine in the cache, built into it when it is not there. Two who ask at once get one build."""
+    folder = cache / f"engine-{VERSION}"
+    if not complete(folder):
+        cache.mkdir(parents=True, exist_ok=True)
+        with _alone(cache / f"engine-{VERSION}.lock"):
+            if not complete(folder):
+                _build(folder)
+    environment = {
+        "PATH": _first(folder),
+        "PULUMI_IGNORE_AMBIENT_PLUGINS": "true",  # a language host of another engine on PATH would be taken before this one's
+        "HOMELAB_REHEARSAL_PYTHON": sys.executable,
+        "HOMELAB_REHEARSAL_LANGUAGE_HOST": str(HOST),
+    }
+    return Engine(folder / "pulumi", VERSION, environment)
+
+
+def complete(folder: Path) -> bool:
+    """Whether the folder holds a whole engine with today's launcher."""
+    launcher = folder / "pulumi-language-python"
+    return os.access(folder / "pulumi", os.X_OK) and (folder / RUNNER).exists() and launcher.exists() and launcher.read_text() == LAUNCHER
+
+
+def _first(folder: Path) -> str:
+    """PATH with the folder in front, once."""
+    rest = [part for part in os.environ.get("PATH", os.defpath).split(os.pathsep) if part != str(folder)]
+    return os.pathsep.join([str(folder), *rest])
+
+
+@contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    """Holds the lock file; says so when it has to wait. A killed holder's lock ends with it."""
+    with lock.open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("engine: another build of it is under way, waiting for that one…", file=sys.stderr, flush=True)
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def _build(folder: Path) -> None:
+    """Builds beside the folder and renames: the folder is whole or not there. The lock is held, so old scratch is nobody's."""
+    for left in folder.parent.glob(f".{folder.name}.*"):
+        shutil.rmtree(left)
+    compiler = go(TOOLS, folder.parent)
+    environment = {**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "-mod=readonly -buildvcs=false"}
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as scratch:
+        target = Path(scratch, "engine")
+        target.mkdir()
+        progress = Progress(f"engine: building Pulumi {VERSION} (once; some minutes)", "modules and packages")
+        run(_compile(compiler, target / "pulumi"), progress, cwd=TOOLS, env=environment)
+        shutil.copyfile(_module(compiler, SDK, environment) / "python" / "cmd" / RUNNER, target / RUNNER)
+        launcher = target / "pulumi-language-python"
+        launcher.write_text(LAUNCHER)
+        launcher.chmod(0o755)
+        if folder.exists():
+            folder.rename(Path(scratch, "old"))
+        target.rename(folder)
+
+
+def _compile(compiler: Path, output: Path) -> list[str]:
+    stamp = f"-s -w -X {SDK}/go/common/version.Version=v{VERSION}"
+    return [str(compiler), "build", "-v", "-tags", "osusergo,grpcnotrace", "-ldflags", stamp, "-o", str(output), COMMAND]
+
+
+def _module(compiler: Path, module: str, environment: Mapping[str, str]) -> Path:
+    """Where the module's sources are."""
+    line = [str(compiler), "list", "-m", "-f", "{{.Dir}}", module]
+    answer = subprocess.run(line, capture_output=True, text=True, cwd=TOOLS, env=environment)
+    if answer.returncode != 0:
+        raise EngineProblem(f"the sources of {module} cannot be found: {answer.stderr.strip()}")
+    return Path(answer.stdout.strip())
