@@ -1,0 +1,44 @@
+"""The rehearsal's machines as the cloud's hypervisor."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv4Interface, IPv6Interface, ip_network
+
+from rehearsal import machines
+from rehearsal.machines.spec import EdgeRule, Spec
+from rehearsal.plugins.vultr.hypervisor import Server
+from rehearsal.plugins.vultr.objects import FirewallRule
+
+GATEWAY = IPv4Address("203.0.113.1")
+
+
+class Machines:
+    """Every instance is a machine of its own on the `internet` network."""
+
+    def start(self, server: Server) -> None:
+        machines.start(
+            Spec(
+                name=server.name,
+                network="internet",
+                address=IPv4Interface(f"{server.address}/24"),
+                gateway=GATEWAY,
+                address6=IPv6Interface(f"{server.address6}/64") if server.address6 else None,
+                authorized_key="\n".join(server.keys) or None,
+                user_data=server.user_data or "#cloud-config\n{}\n",
+            )
+        )
+
+    def remove(self, name: str) -> None:
+        machines.remove(name)
+
+    def running(self, name: str) -> bool:
+        return machines.running(name)
+
+    def guard(self, name: str, rules: tuple[FirewallRule, ...] | None) -> None:
+        machines.edge_rules(name, None if rules is None else tuple(edge_rule(rule) for rule in rules))
+
+
+def edge_rule(rule: FirewallRule) -> EdgeRule:
+    """One rule of a firewall group, as the edge in front of a machine takes it; the cloud's "8000:8100" is its "8000-8100"."""
+    source = ip_network(f"{rule.subnet}/{rule.subnet_size}", strict=False)
+    return EdgeRule(version=4 if rule.ip_type == "v4" else 6, protocol=rule.protocol, port=rule.port, source=source)
