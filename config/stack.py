@@ -1,0 +1,95 @@
+"""From what a stack file says to a Homelab, or to all that is wrong with it. No pulumi."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr, ValidationError
+
+from config import files
+from config.document import ROOT, read_document
+from config.explain import explain
+from config.identities import HOST_KEYS, MESH_KEYS, identities
+from config.model import Homelab, Topics
+from config.problems import Problem, Refused, refuse
+
+SECRETS = (HOST_KEYS, MESH_KEYS)
+PREFIX = "homelab:"
+
+
+def parse(stack: str, topics: Mapping[str, object], secrets: Mapping[str, str], preview: bool, root: Path | None = None) -> Homelab:
+    """Understand the plain topics and the decrypted secrets (JSON texts) of a stack. Raises Refused with all problems of form.
+
+    `root`: the folder that relative file names start from; without it the operator's files are not looked at.
+    """
+    said, problems = _secrets(secrets)
+    try:
+        understood = Topics.model_validate(dict(topics))
+    except ValidationError as error:
+        raise Refused(stack, [*explain(error, Topics), *problems]) from None
+    rented = [name for name, machine in understood.machines.items() if machine.rented]
+    keys, missing = identities(stack, rented, said, preview)
+    homelab = Homelab(**_fields(understood), stack=stack, identities=keys)
+    homelab, unreadable = _with_files(homelab, root) if root else (homelab, [])
+    refuse(stack, [*problems, *missing, *unreadable])
+    return homelab
+
+
+def read(stack: str, root: Path = ROOT) -> Homelab:
+    """The stack as its file says, without its secrets and as a preview sees it. Raises Refused."""
+    config = read_document(stack, root).get("config") or {}
+    topics = {key.removeprefix(PREFIX): value for key, value in config.items() if str(key).startswith(PREFIX)}
+    plain = [name for name in SECRETS if isinstance(topics.get(name), str)]
+    refuse(stack, [in_plain_text(name, stack) for name in plain])
+    return parse(stack, {key: value for key, value in topics.items() if key not in SECRETS}, {}, preview=True, root=root)
+
+
+def in_plain_text(name: str, stack: str) -> Problem:
+    """Private keys that stand readable in a stack file."""
+    remedy = f"delete it: these keys have been shown to this file's readers; then `make init STACK={stack}` makes new ones"
+    return Problem(f"{PREFIX}{name}", "private keys in plain text", remedy)
+
+
+def _fields(topics: Topics) -> dict[str, Any]:
+    return {name: getattr(topics, name) for name in Topics.model_fields}
+
+
+def _secrets(texts: Mapping[str, str]) -> tuple[dict[str, Mapping[str, str]], list[Problem]]:
+    said: dict[str, Mapping[str, str]] = {}
+    problems: list[Problem] = []
+    for name, text in texts.items():
+        try:
+            keys = json.loads(text or "{}")
+        except ValueError:
+            keys = None
+        if isinstance(keys, dict) and all(isinstance(key, str) for key in keys.values()):
+            said[name] = keys
+        else:
+            message = "not a JSON object of machine names and private keys"
+            problems.append(Problem(f"{PREFIX}{name}", message, "delete it; `make init` makes it"))
+    return said, problems
+
+
+def _with_files(homelab: Homelab, root: Path) -> tuple[Homelab, list[Problem]]:
+    added: dict[str, object] = {}
+    problems: list[Problem] = []
+    operator = homelab.operator
+    try:
+        if operator.private_key_file:
+            added["operator_key"] = files.operator_key(operator.private_key_file, root)
+    except files.Unreadable as error:
+        problems.append(error.problem)
+    try:
+        if operator.known_hosts_file:
+            added["machines"] = files.pin(homelab.machines, files.known_hosts(operator.known_hosts_file, root))
+    except files.Unreadable as error:
+        problems.append(error.problem)
+    return homelab.model_copy(update=added), problems
+
+
+def secret_texts(homelab: Homelab) -> tuple[SecretStr, ...]:
+    """Every secret the configuration holds, for tests and filters that look for leaks."""
+    keys = homelab.identities
+    known = [homelab.operator_key] if homelab.operator_key else []
+    return (*keys.rented_host_keys.values(), *keys.rented_mesh_keys.values(), *known)
