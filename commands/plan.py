@@ -1,0 +1,62 @@
+"""The plan as people read it: `python -m commands.plan STACK`. Needs no engine, no machine, no key and no network."""
+
+import sys
+
+from tabulate import tabulate
+
+from components.machines.plan import PUBLIC_PORTS, Rented
+from components.plan import Plan, plan
+from config.load import read
+from config.model import Homelab
+from config.problems import Refused
+
+
+def report(homelab: Homelab, lab: Plan) -> str:
+    """Machines, links, disks and clients as tables."""
+    parts = [f"The plan of stack {homelab.stack} for {homelab.domain}", _machines(homelab, lab), _mesh(lab), _disks(homelab), _clients(lab)]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _machines(homelab: Homelab, lab: Plan) -> str:
+    rows = []
+    for name, machine in lab.fleet.machines.items():
+        said, access = homelab.machines[name], machine.access
+        where = f"Vultr {access.region}, {access.plan}" if isinstance(access, Rented) else f"{access.user}@{access.host}:{access.port}"
+        size = f"{said.cpus} CPUs, {said.memory}" if said.cpus and said.memory else "as rented"
+        rows.append([name, lab.fleet.roles[name], machine.site, where, size, machine.mesh_address])
+    ports = ", ".join(f"{port}/{protocol}" for protocol, port in PUBLIC_PORTS)
+    table = tabulate(rows, headers=["machine", "role", "site", "reached at", "size", "mesh address"])
+    return f"{table}\n\nOpen to the Internet on rented machines: {ports}. Open at home: SSH and the API to the LAN, everything to the mesh."
+
+
+def _mesh(lab: Plan) -> str:
+    rows = [[name, member.address, ", ".join(member.dials) or "nobody"] for name, member in lab.mesh.members.items()]
+    head = f"Mesh {lab.mesh.network}, packets of {lab.mesh.mtu} bytes"
+    return f"{head}\n{tabulate(rows, headers=['member', 'address', 'dials'])}"
+
+
+def _disks(homelab: Homelab) -> str:
+    rows = [
+        [name, disk.bay or "", disk.serial, str(disk.size), disk.id] for name, said in homelab.machines.items() for disk in said.disks
+    ]
+    return tabulate(rows, headers=["machine", "bay", "serial", "size", "by-id"]) if rows else ""
+
+
+def _clients(lab: Plan) -> str:
+    rows = [[name, client.address] for name, client in lab.mesh.clients.items()]
+    return tabulate(rows, headers=["client", "address"]) if rows else ""
+
+
+def main(stack: str) -> int:
+    try:
+        homelab = read(stack)
+        print(report(homelab, plan(homelab)))
+    except Refused as refused:
+        sys.exit(str(refused))
+    return 0
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("usage: make plan [STACK=dev]")
+    sys.exit(main(sys.argv[1]))

@@ -1,0 +1,38 @@
+"""The one goodbye to an own machine that leaves the program: best effort, bounded, never an error.
+
+Run as a module in the project's folder; reads the `Target` as JSON from standard input. It asks the machine to stop and remove what the
+program made there (`machines/leave`) and says what stays, also when the machine is dead or was installed anew.
+"""
+
+import json
+import sys
+
+from components.remote.ssh import Target, run
+from components.remote.toolbox import ROOT
+
+LEAVE = f"test -x {ROOT}/remote/run || exit 77; exec {ROOT}/remote/run --deadline 120 machines/leave"
+"""77: nothing of ours is there, as on a machine that was installed anew or already left."""
+
+
+def farewell(target: Target, returncode: int, output: str) -> str:
+    """What a person should know after the attempt."""
+    if returncode == 0:
+        return f"{target.name} left: {output.strip()}"
+    if returncode == 77:
+        return f"{target.name}: nothing of this program is installed there"
+    why = output.strip().splitlines()[-1] if output.strip() else f"exit status {returncode}"
+    return (
+        f"WARNING {target} could not be asked to leave ({why}). What stays on it: the mesh (tinc@homelab, mesh0), the host firewall "
+        f"(homelab-firewall), /etc/homelab and {ROOT}. When it is back: sudo {ROOT}/remote/run machines/leave"
+    )
+
+
+def main() -> int:
+    target = Target.read(json.load(sys.stdin))
+    ended = run(target, LEAVE, deadline=180)
+    print(farewell(target, ended.returncode, ended.stdout if ended.returncode == 0 else ended.stderr), file=sys.stderr)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,42 @@
+"""The gate: reads the facts of every machine at once, judges them, and stops the run on any failure. Changes nothing.
+
+Run as a module in the project's folder; reads from standard input a JSON object `{"machines": [{"target": Target, "expectation":
+Expectation, "timeServers": [...]}]}`. It is one step, because a gate that failed is not recorded and so reads everything anew next time.
+"""
+
+import json
+import sys
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from components.machines.preflight.judge import Expectation, Finding, across, judge, table, unreadable
+from components.remote.ssh import Target, run
+from components.remote.toolbox import scripts
+
+READ = 'as=; [ "$(id -u)" = 0 ] || as="sudo -n"; exec $as timeout 90 python3 - '
+
+
+def read(said: Mapping[str, Any]) -> tuple[Mapping[str, Any] | None, list[Finding]]:
+    """The facts of one machine (None when they could not be had) and what is to be said of them."""
+    target, expectation = Target.read(said["target"]), Expectation(**said["expectation"])
+    print(f"preflight: reading {target.name}", file=sys.stderr, flush=True)
+    ended = run(target, READ + " ".join(said["arguments"]), stdin=scripts()["machines/facts"].decode(), deadline=120)
+    if ended.returncode:
+        return None, [unreadable(expectation, ended.returncode, ended.stderr)]
+    facts = json.loads(ended.stdout)
+    return facts, judge(expectation, facts)
+
+
+def main() -> int:
+    machines = json.load(sys.stdin)["machines"]
+    with ThreadPoolExecutor(max_workers=16) as pool:
+        answers = list(pool.map(read, machines))
+    facts = {said["target"]["name"]: known for said, (known, _) in zip(machines, answers, strict=True) if known is not None}
+    findings = [finding for _, found in answers for finding in found] + across(facts)
+    print(table(findings), file=sys.stderr)
+    return 1 if any(finding.level == "failure" for finding in findings) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
