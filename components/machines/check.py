@@ -1,11 +1,13 @@
 """What the machines' configuration means, and where it contradicts itself. Pure."""
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
+from typing import TypeVar
 
 from config.machines import Machine
 from config.model import Homelab
 from config.problems import Problem
 
+T = TypeVar("T")
 Named = tuple[str, Machine]
 VOTES = "etcd decides by majority: an even number of members tolerates no more failures than one less"
 
@@ -111,7 +113,7 @@ def _twice(homelab: Homelab) -> Iterator[Problem]:
         yield from _repeated("bay", bays, lambda disk: disk.bay, "one disk a bay: correct one of the two")
 
 
-def _repeated[T](what: str, items: Iterable[tuple[str, str, T]], key: Callable[[T], Hashable], remedy: str) -> Iterator[Problem]:
+def _repeated(what: str, items: Iterable[tuple[str, str, T]], key: Callable[[T], Hashable], remedy: str) -> Iterator[Problem]:
     first: dict[Hashable, str] = {}
     for path, owner, item in items:
         value = key(item)
