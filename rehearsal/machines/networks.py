@@ -1,0 +1,168 @@
+"""Bridges, routers and the host's place on them. Needs root.
+
+All bridges are in one network namespace (SWITCH), so deleting it takes them along, and bridged packets never cross the
+host's firewall. The host keeps two veth ends and one nft table.
+"""
+
+import json
+import sys
+from ipaddress import IPv4Address, ip_address
+from pathlib import Path
+
+from rehearsal import paths
+from rehearsal.machines import cgroups, firewalls
+from rehearsal.machines.addresses import BRIDGES, CLAIMED, DESK, GATEWAY, GATEWAY6, LINKS, ROUTERS, SWITCH, Router
+from rehearsal.machines.shell import MachineError, inside, run, succeeds, wait_until
+
+RECORD = Path("/run/hl-rehearsal.json")  # which checkout owns the networks, and what the host's settings were before
+FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
+BRIDGED = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")
+LAB = "lab"  # the control group of the rehearsal's helpers on the host
+
+
+def owner() -> Path | None:
+    """The state folder of the rehearsal whose networks stand on this host."""
+    try:
+        return Path(json.loads(RECORD.read_text())["state"])
+    except (FileNotFoundError, ValueError, KeyError):
+        return None
+
+
+def present() -> bool:
+    """Whether all networks stand, made for this checkout."""
+    wanted = {SWITCH, *(router.namespace for router in ROUTERS)}
+    return (
+        owner() == paths.state()
+        and wanted <= set(namespaces())
+        and all(Path(f"/sys/class/net/{link}").exists() for link in LINKS.values())
+        and succeeds("nft", "list", "table", "inet", firewalls.TABLE)
+        and bool(cgroups.processes(LAB))
+    )
+
+
+def up() -> None:
+    """Make the networks; nothing to do when they stand. Leavings of an interrupted run are cleared first."""
+    if present():
+        return
+    down()
+    _remember()
+    _switch()
+    for router in ROUTERS:
+        _router(router)
+    _host()
+    _clock()
+
+
+def down() -> None:
+    """Remove the networks, whatever is left of them, and put the host's settings back. Machines must be gone."""
+    cgroups.kill(LAB)
+    cgroups.remove(LAB)
+    for namespace in namespaces():
+        run("ip", "netns", "delete", namespace)
+    for link in links():
+        run("ip", "link", "delete", link, check=False)  # its other end may have taken it along
+    run("nft", "-f", "-", stdin=f"table inet {firewalls.TABLE}\ndelete table inet {firewalls.TABLE}\n")
+    _restore()
+
+
+def namespaces() -> list[str]:
+    """The rehearsal's named network namespaces."""
+    folder = Path("/run/netns")
+    return sorted(path.name for path in folder.glob("hl-*")) if folder.exists() else []
+
+
+def links() -> list[str]:
+    """The rehearsal's interfaces in the host's own namespace."""
+    return sorted(path.name for path in Path("/sys/class/net").glob("hl-*"))
+
+
+def resolver() -> IPv4Address:
+    """The host's name server, as machines can reach it (a loopback address, like systemd-resolved's, they cannot)."""
+    for source in (Path("/etc/resolv.conf"), Path("/run/systemd/resolve/resolv.conf")):
+        if not source.exists():
+            continue
+        for words in map(str.split, source.read_text().splitlines()):
+            if len(words) < 2 or words[0] != "nameserver" or "%" in words[1]:
+                continue
+            server = ip_address(words[1])
+            if isinstance(server, IPv4Address) and not server.is_loopback:
+                return server
+    raise MachineError("/etc/resolv.conf names no IPv4 name server but this host's loopback, which machines cannot reach: add one")
+
+
+def _remember() -> None:
+    if not BRIDGED.exists():
+        run("modprobe", "br_netfilter")
+        BRIDGED.write_text("0")  # loading it must not change what the host's own bridges do
+        BRIDGED.with_name("bridge-nf-call-ip6tables").write_text("0")
+    RECORD.write_text(json.dumps({"state": str(paths.state()), "ip_forward": FORWARDING.read_text().strip()}))
+
+
+def _restore() -> None:
+    try:
+        FORWARDING.write_text(str(int(json.loads(RECORD.read_text())["ip_forward"])))
+    except (FileNotFoundError, ValueError, KeyError):
+        return  # never changed, or already put back
+    finally:
+        RECORD.unlink(missing_ok=True)
+
+
+def _batch(namespace: str, text: str) -> None:
+    """Lines of `ip` commands in a namespace."""
+    run("ip", "-netns", namespace, "-batch", "-", stdin=text)
+
+
+def _switch() -> None:
+    run("ip", "netns", "add", SWITCH)
+    plain = ("bridge-nf-call-iptables", "bridge-nf-call-ip6tables", "bridge-nf-call-arptables")
+    run(*inside(SWITCH, ("sysctl", "-q", "-w", *(f"net.bridge.{name}=0" for name in plain))))
+    _batch(SWITCH, "link set lo up\n" + "".join(f"link add {name} type bridge\nlink set {name} up\n" for name in BRIDGES.values()))
+
+
+def _router(router: Router) -> None:
+    run("ip", "netns", "add", router.namespace)
+    for port, bridge in (("inner", BRIDGES[router.network]), ("outer", BRIDGES["internet"])):
+        plug = f"{router.namespace[3:]}-{port}"
+        _batch(SWITCH, f"link add {plug} type veth peer name {port} netns {router.namespace}\nlink set {plug} master {bridge} up\n")
+    run(*inside(router.namespace, ("nft", "-f", "-")), stdin=firewalls.router())
+    run(*inside(router.namespace, ("sysctl", "-q", "-w", "net.ipv4.ip_forward=1")))
+    _batch(
+        router.namespace,
+        f"""link set lo up
+address add {router.inner} dev inner
+address add {router.outer} dev outer
+link set inner up
+link set outer up
+route add default via {GATEWAY.ip}
+""",
+    )
+
+
+def _host() -> None:
+    forwarded = FORWARDING.read_text().strip() == "1"
+    run("nft", "-f", "-", stdin=firewalls.host(resolver(), forwarded))
+    for network, link in LINKS.items():
+        run("ip", "link", "add", link, "type", "veth", "peer", "name", f"host-{network}", "netns", SWITCH)
+        _batch(SWITCH, f"link set host-{network} master {BRIDGES[network]} up\n")
+    run("ip", "address", "add", str(DESK), "dev", LINKS["home"])
+    run("ip", "address", "add", str(GATEWAY), "dev", LINKS["internet"])
+    run("ip", "address", "add", str(GATEWAY6), "dev", LINKS["internet"], "nodad")
+    for link in LINKS.values():
+        run("ip", "link", "set", link, "up")
+    for part in CLAIMED:
+        run("ip", "route", "add", str(part), "dev", LINKS["internet"])
+    run("sysctl", "-q", "-w", f"net.ipv4.conf.{LINKS['internet']}.proxy_arp=1", f"net.ipv4.neigh.{LINKS['internet']}.proxy_delay=0")
+    FORWARDING.write_text("1")
+
+
+def _clock() -> None:
+    log = paths.state() / "clock.log"
+    spawn("-m", "rehearsal.machines.clock", str(GATEWAY.ip), LAB, log=log)
+    wait_until(lambda: bool(cgroups.processes(LAB)), 15, lambda: f"the time server did not start: {log.read_text()[-500:]}")
+
+
+def spawn(*arguments: str, log: Path) -> None:
+    """Start this interpreter with arguments, detached from us: it outlives the caller and is nobody's zombie."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    detached = 'log=$1; shift; exec "$@" >"$log" 2>&1 </dev/null'
+    run("env", f"--chdir={paths.checkout()}", "setsid", "--fork", "sh", "-c", detached, "sh", str(log), sys.executable, *arguments)
