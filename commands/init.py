@@ -140,9 +140,9 @@ def init(stack: str, cli: bool, root: Path = ROOT) -> None:
 def start(file: Path, root: Path) -> None:
     """A new stack file out of the example, without any of its identities."""
     text = stack_file(EXAMPLE, root).read_text(encoding="utf-8")
-    if re.search(r"^(encryptionsalt|secretsprovider|encryptedkey):|^\s+secure:", text, re.MULTILINE):
+    if re.search(r"^(secretsprovider|encryptedkey):|^\s+secure:", text, re.MULTILINE):
         raise Stop(f"Pulumi.{EXAMPLE}.yaml has identities of its own, which no two stacks may share: copy it by hand, without them.")
-    write(file, text)
+    write(file, re.sub(r"^encryptionsalt:.*\n", "", text, flags=re.MULTILINE))
     print(f"{file.name} is new, a copy of Pulumi.{EXAMPLE}.yaml. Edit it: every machine, address, key and disk in it is an example.")
 
 

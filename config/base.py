@@ -19,7 +19,8 @@ class Model(BaseModel):
 
 
 def _freeze(mapping: Mapping[K, V]) -> Mapping[K, V]:
-    return MappingProxyType(dict(mapping))
+    """Sorted: the engine hands over a stack file's mappings by name, so their order in the file never means anything."""
+    return MappingProxyType(dict(sorted(mapping.items(), key=lambda item: str(item[0]))))
 
 
 def _thaw(mapping: Mapping[K, V], serialise: Callable[[Any], Any]) -> Any:

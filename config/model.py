@@ -17,14 +17,19 @@ class Topics(Model):
 
     domain: Fqdn = Field(description="The domain of the lab's names, for example example.net")
     operator: Operator = Field(default_factory=lambda: Operator.model_validate({}), description="How the operator reaches the machines")
-    machines: FrozenMapping[HostName, Machine] = Field(description="Machines by name; the first one is the first control-plane node")
+    machines: FrozenMapping[HostName, Machine] = Field(
+        description="Machines by name; the own one with the lowest mesh address is the first node"
+    )
     mesh: Mesh = Field(description="The private network between all machines and clients")
     names: Names = Field(default_factory=lambda: Names.model_validate({}), description="Name servers and time servers")
     kubernetes: Kubernetes = Field(default_factory=lambda: Kubernetes.model_validate({}), description="The cluster's networks")
 
 
 class Homelab(Topics):
-    """The whole configuration of one stack: its topics, its identities, and what the operator's own files add."""
+    """The whole configuration of one stack: its topics, its identities, and what the operator's own files add.
+
+    `machines` are in the order of `config.stack.in_order`: own ones first, then by mesh address.
+    """
 
     model_config = ConfigDict(validate_by_name=True)
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from config import files
 from config.document import ROOT, read_document
 from config.explain import explain
 from config.identities import HOST_KEYS, MESH_KEYS, identities
+from config.machines import Machine
 from config.model import Homelab, Topics
 from config.problems import Problem, Refused, refuse
 
@@ -30,7 +32,7 @@ def parse(stack: str, topics: Mapping[str, object], secrets: Mapping[str, str], 
         raise Refused(stack, [*explain(error, Topics), *problems]) from None
     rented = [name for name, machine in understood.machines.items() if machine.rented]
     keys, missing = identities(stack, rented, said, preview)
-    homelab = Homelab(**_fields(understood), stack=stack, identities=keys)
+    homelab = Homelab(**_fields(understood), stack=stack, identities=keys).model_copy(update={"machines": in_order(understood)})
     homelab, unreadable = _with_files(homelab, root) if root else (homelab, [])
     refuse(stack, [*problems, *missing, *unreadable])
     return homelab
@@ -49,6 +51,17 @@ def in_plain_text(name: str, stack: str) -> Problem:
     """Private keys that stand readable in a stack file."""
     remedy = f"delete it: these keys have been shown to this file's readers; then `make init STACK={stack}` makes new ones"
     return Problem(f"{PREFIX}{name}", "private keys in plain text", remedy)
+
+
+def in_order(topics: Topics) -> dict[str, Machine]:
+    """The machines as every later step counts them: own ones first, then by mesh address.
+
+    The engine sorts the keys of a stack file, so the file's own order is lost. The first machine is the first control-plane node, which
+    is the hardest to replace: an own one, and the same one for as long as later machines get higher addresses.
+    """
+    last = IPv4Address("255.255.255.255")  # of machines without an address, which the mesh's check reports
+    names = sorted(topics.machines, key=lambda name: (topics.machines[name].rented, topics.mesh.addresses.get(name, last), name))
+    return {name: topics.machines[name] for name in names}
 
 
 def _fields(topics: Topics) -> dict[str, Any]:

@@ -17,7 +17,7 @@ CLIENTS = "homelab:mesh.clients"
 
 
 def check(homelab: Homelab) -> list[Problem]:
-    """Every contradiction of the mesh, in the order of the file."""
+    """Every contradiction of the mesh, a rule after the other."""
     rules = (_members, _names, _inside, _twice, _dialled, _overlaps)
     return [problem for rule in rules for problem in rule(homelab)]
 
