@@ -1,135 +1,15 @@
-"""`run`: run the program (or any function that registers resources) under mocks and look at the graph it registered."""
+"""`run`: the graph of the program, under mocks."""
 
-import fnmatch
-import json
-import runpy
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from functools import cache
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
 
-import pulumi
 import pytest
-import yaml
-from pulumi.runtime import mocks, rpc
 
-from config.identities import new_host_key, new_mesh_key
-
-ROOT = Path(__file__).parents[1]
-ADDRESS = "203.0.113.100"
-
-
-@dataclass
-class Node:
-    """One registered resource: `inputs` as plain values, `secrets` the names of inputs that are secret as a whole."""
-
-    urn: str
-    type: str
-    inputs: dict[str, Any]
-    request: Any
-    secrets: frozenset[str]
-
-
-@dataclass
-class Graph:
-    nodes: dict[str, Node] = field(default_factory=dict)
-    outputs: dict[str, Any] = field(default_factory=dict)
-
-    def __getitem__(self, name: str) -> Node:
-        return self.nodes[name]
-
-    def names(self, pattern: str = "*") -> list[str]:
-        return sorted(fnmatch.filter(self.nodes, pattern))
-
-    def all(self, *types: str) -> dict[str, Node]:
-        return {name: node for name, node in self.nodes.items() if node.type in types}
-
-    def before(self, name: str) -> set[str]:
-        """Everything that is done before `name`, also by way of others."""
-        near = {urn.rsplit("::", 1)[1] for urn in self[name].request.dependencies}
-        return near.union(*(self.before(other) for other in near if other in self.nodes)) if near else near
-
-
-class Lab(mocks.Mocks):
-    """Answers as the providers would; `says` maps name patterns to a script's standard output."""
-
-    def __init__(self, says: Mapping[str, str]) -> None:
-        self.says = says
-
-    def call(self, args: mocks.MockCallArgs) -> dict[str, Any]:
-        return {}
-
-    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
-        known = {"vultr:index/reservedIp:ReservedIp": {"subnet": ADDRESS}, "vultr:index/instance:Instance": {"mainIp": ADDRESS}}
-        said = next((text for pattern, text in self.says.items() if fnmatch.fnmatch(args.name, pattern)), "")
-        return f"{args.name}-id", {**args.inputs, "stdout": said, "stderr": "", **known.get(args.typ, {})}
-
-
-class Recorder(mocks.MockMonitor):
-    def __init__(self, lab: Lab, graph: Graph) -> None:
-        super().__init__(lab)
-        self.graph = graph
-
-    def RegisterResource(self, request: Any) -> Any:
-        answer = super().RegisterResource(request)
-        raw = dict(request.object.items())
-        secrets = frozenset(key for key, value in raw.items() if hasattr(value, "fields") and rpc._special_sig_key in value.fields)
-        plain = rpc.deserialize_properties(request.object, keep_unknowns=True) if raw else {}
-        self.graph.nodes[request.name] = Node(answer.urn, request.type, _open(plain), request, secrets)
-        return answer
-
-    def RegisterResourceOutputs(self, request: Any) -> Any:
-        if "pulumi:pulumi:Stack" in request.urn:
-            self.graph.outputs = _open(rpc.deserialize_properties(request.outputs, keep_unknowns=True))
-        return super().RegisterResourceOutputs(request)
-
-
-def _open(value: Any) -> Any:
-    """Secrets unwrapped, for looking inside."""
-    if rpc.is_rpc_secret(value):
-        return _open(rpc.unwrap_rpc_secret(value))
-    if isinstance(value, dict):
-        return {key: _open(item) for key, item in value.items()}
-    return [_open(item) for item in value] if isinstance(value, list) else value
-
-
-@cache
-def identities() -> dict[str, str]:
-    """Fresh keys for nimbus: those of the stack files are encrypted."""
-    return {
-        "homelab:rentedHostKeys": json.dumps({"nimbus": new_host_key()}),
-        "homelab:rentedMeshKeys": json.dumps({"nimbus": new_mesh_key()}),
-    }
-
-
-def said_in(stack: str) -> dict[str, Any]:
-    """The plain keys of a stack file."""
-    said = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
-    return {key: value for key, value in said.items() if not (isinstance(value, dict) and "secure" in value)}
+from tests.graph import ROOT, Graph, run_program
 
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Graph]:
     monkeypatch.chdir(ROOT)
+    # An Output that is formatted into a text by mistake becomes an error instead of advice.
     monkeypatch.setenv("PULUMI_ERROR_OUTPUT_STRING", "1")
-
-    def run(
-        program: Callable[[], object] | None = None,
-        stack: str = "dev",
-        says: Mapping[str, str] | None = None,
-        change: Callable[[dict[str, Any]], None] = lambda said: None,
-        keys: Mapping[str, str] | None = None,
-    ) -> Graph:
-        graph, lab = Graph(), Lab(says or {})
-        pulumi.runtime.set_mocks(lab, project="homelab", stack=stack, monitor=Recorder(lab, graph))
-        said = said_in(stack)
-        change(said)
-        secret = identities() if keys is None else keys
-        texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in said.items()}
-        pulumi.runtime.set_all_config({**texts, **secret}, [*secret])
-        body = program or (lambda: runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__"))
-        pulumi.runtime.test(lambda: (body(), None)[1])()
-        return graph
-
-    return run
+    return run_program

@@ -1,0 +1,158 @@
+"""The whole program: both stacks' graphs, and the laws that every resource keeps."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from config.identities import PLACEHOLDER
+from config.problems import Refused
+from tests.graph import ADDRESS, ROOT, identities, said_in, stack_graph
+
+COMMANDS = ("command:remote:Command", "command:local:Command")
+KEYS = {f"mesh-key-{name}": f"KEY of {name}" for name in ("leviathan", "absis", "nimbus")}
+GOLDEN = Path(__file__).parent / "golden"
+
+
+@pytest.fixture(params=["dev", "home"])
+def graph(request):
+    return stack_graph(request.param)
+
+
+@pytest.fixture
+def dev():
+    return stack_graph("dev")
+
+
+@pytest.mark.parametrize("stack", ["dev", "home"])
+def test_a_stack_registers_exactly_the_resources_on_its_list(stack):
+    names = [f"{node.type} {name}" for name, node in sorted(stack_graph(stack).nodes.items())]
+    assert names == (GOLDEN / f"{stack}.resources").read_text().splitlines()
+
+
+def test_every_remote_script_shares_the_fate_of_its_machine(graph):
+    for name, node in graph.all("command:remote:Command").items():
+        assert node.request.deletedWith and [*node.request.replace_with] == [node.request.deletedWith], name
+
+
+def test_every_remote_script_waits_for_the_preflight(graph):
+    for name in graph.all("command:remote:Command"):
+        assert "fleet-preflight" in graph.before(name), name
+
+
+def test_the_preflight_changes_nothing_before_it_but_buying(graph):
+    kinds = {graph[name].type for name in graph.before("fleet-preflight") if name in graph.nodes}
+    assert not kinds & {"command:remote:Command"}
+
+
+def test_only_the_contact_of_an_own_machine_has_triggers(graph):
+    triggered = {name for name, node in graph.all(*COMMANDS).items() if node.inputs.get("triggers")}
+    assert triggered == {"fleet-leviathan-contact", "fleet-absis-contact"}
+
+
+def test_no_command_uses_environment_or_previous_output(graph):
+    for name, node in graph.all(*COMMANDS).items():
+        assert not node.inputs.get("environment") and node.inputs["addPreviousOutputInEnv"] is False, name
+
+
+def test_what_is_not_public_neither_logs_nor_shows_its_output(graph):
+    for name, node in graph.all("command:remote:Command").items():
+        hidden = {"stdout", "stderr"} <= {*node.request.additionalSecretOutputs}
+        assert node.inputs["logging"] == "stderr" or hidden or name.endswith("-toolbox"), name
+
+
+def test_no_name_ends_in_a_list_index(graph):
+    assert [name for name in graph.nodes if name.rsplit("-", 1)[-1] in map(str, range(20))] == []
+
+
+def test_every_connection_pins_an_ed25519_host_key(graph):
+    for name, node in graph.all("command:remote:Command").items():
+        assert node.inputs["connection"]["hostKey"].startswith("ssh-ed25519 "), name
+
+
+def test_no_private_key_stands_outside_a_secret(graph):
+    private = [text for keys in identities().values() for text in json.loads(keys).values()]
+    lines = [line for text in private for line in text.splitlines() if len(line) > 30 and "KEY-----" not in line]
+    for name, node in graph.nodes.items():
+        plain = json.dumps({key: value for key, value in node.inputs.items() if key not in node.secrets})
+        assert not [line for line in lines if line in plain], name
+    assert not [line for line in lines if line in json.dumps(graph.outputs)]
+
+
+def test_a_member_joins_with_the_keys_of_all_and_the_live_address_of_the_rented(dev):
+    joined = dev["mesh-join-absis"].inputs["stdin"]
+    assert "KEY of leviathan" in joined and "KEY of nimbus" in joined and f"Address = {ADDRESS}" in joined
+
+
+def test_paths_are_proven_only_after_every_member_has_joined(dev):
+    assert {"mesh-join-leviathan", "mesh-join-absis", "mesh-join-nimbus"} <= dev.before("mesh-probe-leviathan")
+
+
+def test_a_machine_is_equipped_only_after_its_firewall_and_base(dev):
+    assert {"fleet-absis-toolbox", "fleet-absis-base", "fleet-absis-host-firewall"} <= dev.before("mesh-key-absis")
+
+
+def test_the_firewall_group_opens_exactly_five_ports_to_both_families(graph):
+    rules = {
+        (rule.inputs["protocol"], rule.inputs["port"], rule.inputs["ipType"], rule.inputs["subnet"], rule.inputs["subnetSize"])
+        for rule in graph.all("vultr:index/firewallRule:FirewallRule").values()
+    }
+    ports = [("tcp", "22"), ("tcp", "655"), ("udp", "655"), ("tcp", "80"), ("tcp", "443")]
+    assert rules == {(*port, family, any_, 0) for port in ports for family, any_ in (("v4", "0.0.0.0"), ("v6", "::"))}
+
+
+def test_a_server_is_never_replaced_for_a_key_or_user_data_and_never_open_before_its_rules(graph):
+    request = graph["fleet-nimbus-server"].request
+    assert {*request.ignoreChanges} == {"sshKeyIds", "userData"} and request.deleteBeforeReplace
+    assert {*graph.names("fleet-nimbus-rule-*")} <= graph.before("fleet-nimbus-server")
+    assert len(graph.names("fleet-nimbus-rule-*")) == 10
+
+
+def test_a_server_is_asked_for_at_vultr_before_it_is_bought(graph):
+    assert [*graph["fleet-nimbus-server"].request.hooks.before_create] == ["fleet-nimbus-second"]
+
+
+def test_a_rented_machine_is_protected_unless_the_stack_says_otherwise(dev):
+    assert not dev["fleet-nimbus-server"].request.protect
+    home = stack_graph("home")
+    assert home["fleet-nimbus-server"].request.protect and home["fleet-nimbus-address"].request.protect
+
+
+def test_user_data_is_secret_and_plants_the_pinned_host_key(dev):
+    server = dev["fleet-nimbus-server"]
+    assert "userData" in server.secrets
+    assert dev["mesh-key-nimbus"].inputs["connection"]["hostKey"] in server.inputs["userData"]
+
+
+def test_a_client_gets_its_bundle_as_a_stack_output(dev):
+    files = dev.outputs["clients"]["laptop"]["files"]
+    assert "/usr/local/lib/homelab/mesh/join" in files and "ConnectTo = nimbus" in files["/etc/homelab/mesh.json"]
+
+
+def test_a_removed_client_is_no_longer_known_to_any_member(run):
+    def remove(said):
+        del said["homelab:mesh"]["clients"]["laptop"]
+
+    graph = run(says=KEYS, change=remove)
+    assert not [name for name in graph.names("mesh-join-*") if "laptop" in graph[name].inputs["stdin"]]
+
+
+def test_problems_of_meaning_stop_the_program_before_anything_is_registered(run):
+    def collide(said):
+        said["homelab:mesh"]["addresses"]["absis"] = said["homelab:mesh"]["addresses"]["leviathan"]
+
+    with pytest.raises(Refused, match="absis"):
+        run(change=collide)
+
+
+def test_an_update_without_identities_is_refused_with_the_command_that_makes_them(run):
+    with pytest.raises(Refused, match="make init STACK=home"):
+        run(stack="home", keys={})
+
+
+def test_the_graph_is_read_in_an_evening():
+    assert len((ROOT / "__main__.py").read_text().splitlines()) <= 60
+
+
+def test_the_placeholder_can_be_no_key():
+    assert " " in PLACEHOLDER and "homelab:mesh" in said_in("home")
