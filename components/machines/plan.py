@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, collapse_addresses
 from typing import Any
 
 import yaml
@@ -106,8 +106,9 @@ def ssh_networks(homelab: Homelab, machine: Machine) -> list[str]:
     """From where SSH to this machine is open, besides the mesh devices."""
     if machine.lan is None:
         return ["0.0.0.0/0", "::/0"]
-    near: list[IPv4Network] = [machine.lan.network, homelab.mesh.network]
-    return [str(network) for network in dict.fromkeys([*near, *homelab.operator.networks])]
+    near = [machine.lan.network, homelab.mesh.network, *homelab.operator.networks]
+    # nft refuses a set of networks that overlap.
+    return [str(network) for network in collapse_addresses(near)]
 
 
 def _machine(homelab: Homelab, name: str, said: Machine, packages: Sequence[str]) -> MachinePlan:
@@ -119,7 +120,7 @@ def _machine(homelab: Homelab, name: str, said: Machine, packages: Sequence[str]
         base=_base(homelab, name, packages),
         firewall=_firewall(homelab, name, said),
         expectation=_expectation(homelab, name, said),
-        facts_arguments=[*map(str, homelab.names.time_servers)],
+        facts_arguments=[part for server in homelab.names.time_servers for part in ("--time-server", str(server))],
     )
 
 
@@ -188,7 +189,7 @@ def _expectation(homelab: Homelab, name: str, said: Machine) -> Mapping[str, Any
         "memory": said.memory,
         "disks": [{"id": disk.id, "serial": disk.serial, "size": disk.size} for disk in said.disks],
         "mesh_address": str(homelab.mesh.addresses[name]),
-        "lan_address": str(said.lan.ip) if said.lan else None,
+        "lan_address": str(said.lan) if said.lan else None,
         "host_names": [*homelab.machines],
     }
 

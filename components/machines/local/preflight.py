@@ -1,7 +1,7 @@
 """The gate: reads the facts of every machine at once, judges them, and stops the run on any failure. Changes nothing.
 
 Run as a module in the project's folder; reads from standard input a JSON object `{"machines": [{"target": Target, "expectation":
-Expectation, "timeServers": [...]}]}`. It is one step, because a gate that failed is not recorded and so reads everything anew next time.
+Expectation, "system": str, "arguments": [...]}]}`. It is one step, because a gate that failed is not recorded and so reads everything anew next time.
 """
 
 import json
@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from components.machines.preflight.judge import Expectation, Finding, across, judge, table, unreadable
+from components.machines.preflight.judge import Expectation, Finding, across, judge, unreachable
+from components.machines.preflight.report import failed, table
 from components.remote.ssh import Target, run
 from components.remote.toolbox import scripts
 
@@ -19,13 +20,23 @@ READ = 'as=; [ "$(id -u)" = 0 ] || as="sudo -n"; exec $as timeout 90 python3 - '
 
 def read(said: Mapping[str, Any]) -> tuple[Mapping[str, Any] | None, list[Finding]]:
     """The facts of one machine (None when they could not be had) and what is to be said of them."""
-    target, expectation = Target.read(said["target"]), Expectation(**said["expectation"])
+    target, expectation = Target.read(said["target"]), Expectation.from_json(said["expectation"])
     print(f"preflight: reading {target.name}", file=sys.stderr, flush=True)
     ended = run(target, READ + " ".join(said["arguments"]), stdin=scripts()["machines/facts"].decode(), deadline=120)
     if ended.returncode:
-        return None, [unreadable(expectation, ended.returncode, ended.stderr)]
+        return None, [unread(expectation.name, ended.returncode, ended.stderr)]
     facts = json.loads(ended.stdout)
     return facts, judge(expectation, facts)
+
+
+def unread(name: str, returncode: int, said: str) -> Finding:
+    """What it means that the facts of a machine could not be had."""
+    if "sudo:" in said:
+        remedy = "Allow the SSH user to use sudo without a password: USER ALL=(ALL) NOPASSWD: ALL in /etc/sudoers.d/."
+        return Finding(name, "sudo", "failure", said.strip().splitlines()[-1], "root by sudo", remedy)
+    if returncode in (126, 127) and "python3" in said:
+        return Finding(name, "Python", "failure", "no python3", "the full standard library", "apt-get install python3")
+    return unreachable(name, said.strip().splitlines()[-1] if said.strip() else f"exit status {returncode}")
 
 
 def main() -> int:
@@ -35,7 +46,7 @@ def main() -> int:
     facts = {said["target"]["name"]: known for said, (known, _) in zip(machines, answers, strict=True) if known is not None}
     findings = [finding for _, found in answers for finding in found] + across(facts)
     print(table(findings), file=sys.stderr)
-    return 1 if any(finding.level == "failure" for finding in findings) else 0
+    return 1 if failed(findings) else 0
 
 
 if __name__ == "__main__":

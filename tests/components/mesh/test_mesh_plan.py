@@ -16,8 +16,8 @@ ENDPOINTS = {"nimbus": "203.0.113.100"}
 
 
 def member(name: str, number: int, lan: str | None, dials: list[str]) -> Member:
-    home = lan is not None
-    return Member(name, "home" if home else "cloud", IPv4Address(f"10.88.0.{number}"), IPv4Address(lan) if lan else None, not home, dials, None)
+    site, address = ("home", IPv4Address(lan)) if lan else ("cloud", None)
+    return Member(name, site, IPv4Address(f"10.88.0.{number}"), address, lan is None, dials, None)
 
 
 @pytest.fixture

@@ -63,7 +63,10 @@ def test_every_script_starts_with_an_interpreter_line():
     assert [name for name, text in toolbox.scripts().items() if not text.startswith((b"#!/bin/sh\n", b"#!/usr/bin/env python3\n"))] == []
 
 
-@pytest.mark.parametrize("module", ["components.plan", "components.mesh.plan", "components.machines.plan", "components.remote.toolbox", "config.model"])
+PURE = ["components.plan", "components.mesh.plan", "components.machines.plan", "components.remote.toolbox", "config.model"]
+
+
+@pytest.mark.parametrize("module", PURE)
 def test_what_is_pure_can_be_imported_where_pulumi_is_not_installed(module):
     code = f"import sys; sys.modules.update(pulumi=None, pulumi_command=None, ediri_vultr=None); import {module}"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[3])

@@ -1,0 +1,54 @@
+"""What the steps on the operator's computer make of what `ssh` says."""
+
+import pytest
+
+from components.machines.local.contact import diagnose
+from components.machines.local.goodbye import farewell
+from components.remote.ssh import Target, options, pin
+
+TARGET = Target("absis", "192.168.77.11", 22, "tyler", "ssh-ed25519 AAAA")
+
+
+@pytest.mark.parametrize(
+    ("said", "final", "means"),
+    [
+        ("Host key verification failed.", True, "homelab:machines.absis.ssh.hostKey"),
+        ("tyler@192.168.77.11: Permission denied (publickey).", True, "authorized_keys"),
+        ("ssh: Could not resolve hostname x: Name or service not known", True, "use an address"),
+        ("ssh: connect to host 192.168.77.11 port 22: Connection refused", False, "is it on"),
+        ("kex_exchange_identification: Connection closed by remote host", False, "is it on"),
+        ("", False, "silence"),
+    ],
+)
+def test_a_failed_contact_says_what_to_do_and_whether_waiting_helps(said, final, means):
+    trouble = diagnose(TARGET, said)
+    assert trouble.final is final and means in trouble.why and "absis" in trouble.why
+
+
+def test_a_machine_that_left_says_what_stays():
+    assert farewell(TARGET, 0, "keys stay\n") == "absis left: keys stay"
+
+
+def test_a_machine_that_was_installed_anew_has_nothing_to_leave():
+    assert "nothing of this program" in farewell(TARGET, 77, "")
+
+
+@pytest.mark.parametrize("output", ["ssh: connect to host 192.168.77.11 port 22: No route to host\n", ""])
+def test_a_dead_machine_is_named_with_what_stays_on_it_and_how_to_clean_it_later(output):
+    said = farewell(TARGET, 255, output)
+    assert said.startswith("WARNING absis") and "tinc@homelab" in said and "remote/run machines/leave" in said
+
+
+def test_ssh_accepts_the_pinned_key_only_and_never_asks(tmp_path):
+    line = options(TARGET, pin(TARGET, tmp_path))
+    assert {"StrictHostKeyChecking=yes", "BatchMode=yes", "HostKeyAlias=absis"} <= {*line}
+    assert (tmp_path / "known_hosts").read_text() == "absis ssh-ed25519 AAAA\n"
+
+
+def test_a_key_file_excludes_the_keys_of_the_agent(tmp_path):
+    line = options(Target("absis", "a", 22, "u", "k", "~/.ssh/lab"), pin(TARGET, tmp_path))
+    assert "IdentitiesOnly=yes" in line and not [part for part in line if "~" in part]
+
+
+def test_a_target_survives_its_document():
+    assert Target.read(TARGET.document()) == TARGET
