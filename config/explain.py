@@ -12,7 +12,6 @@ from pydantic_core import ErrorDetails
 from config.problems import Problem
 
 Location = Sequence[str | int]
-_CONSEQUENCES = {"default_factory_not_called"}  # of another error that is reported itself
 _KINDS = {
     "model_type": "a mapping of keys to values",
     "mapping_type": "a mapping of names to values",
@@ -30,7 +29,7 @@ _KINDS = {
 def explain(error: ValidationError, root: type[BaseModel]) -> list[Problem]:
     """Every error of one validation of `root`; none shows the value that was given, but what a type chose to show."""
     errors = error.errors(include_url=False)
-    return [_problem(detail, root) for detail in errors if detail["type"] not in _CONSEQUENCES]
+    return [_problem(detail, root) for detail in errors if not _follows(detail, errors)]
 
 
 def path(location: Location) -> str:
@@ -45,6 +44,13 @@ def nearest(name: str, known: Sequence[str]) -> str:
     if near:
         return f"did you mean {next(k for k in known if k.lower() == near[0])}?"
     return "known here: " + ", ".join(sorted(known))
+
+
+def _follows(detail: ErrorDetails, errors: Sequence[ErrorDetails]) -> bool:
+    """Whether it only follows from another error: a default that needs a wrong neighbour, a list without its wrong items."""
+    depth = len(detail["loc"])
+    inner = any(len(other["loc"]) > depth and other["loc"][:depth] == detail["loc"] for other in errors)
+    return detail["type"] == "default_factory_not_called" or (detail["type"] == "too_short" and inner)
 
 
 def _problem(detail: ErrorDetails, root: type[BaseModel]) -> Problem:
@@ -62,6 +68,8 @@ def _problem(detail: ErrorDetails, root: type[BaseModel]) -> Problem:
     if kind in ("greater_than_equal", "less_than_equal"):
         limit = f"at least {context['ge']}" if "ge" in context else f"at most {context['le']}"
         return Problem(path(location), f"must be {limit}", advice)
+    if kind == "too_short":
+        return Problem(path(location), f"must have at least {context['min_length']}", advice)
     if kind in _KINDS:
         return Problem(path(location), f"must be {_KINDS[kind]}", advice)
     return Problem(path(location), detail["msg"].replace("Input should", "it should"), advice)

@@ -54,5 +54,5 @@ class Size(int):
 
 
 def _advice(number: str, unit: str) -> str:
-    near = [known for known in UNITS if known.lower() in (f"{unit}b".lower(), unit.lower())] or ["GiB", "TB"]
+    near = [known for known in UNITS if len(known) > 1 and known[0].lower() == unit[:1].lower()] or ["GiB", "TB"]
     return "write " + " or ".join(f"{number}{known}" for known in near)
