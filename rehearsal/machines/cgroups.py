@@ -4,6 +4,7 @@ cgroup v1 (one tree a controller) and v2 (one tree) both work. Nothing but these
 rehearsal's, so they are found again when every state file is lost.
 """
 
+import contextlib
 import os
 import signal
 import time
@@ -50,11 +51,9 @@ def processes(name: str) -> set[int]:
     """Pids in the group and below it, in any hierarchy."""
     found: set[int] = set()
     for tree in trees():
-        for listing in (tree / f"{PREFIX}{name}").glob("**/cgroup.procs"):
-            try:
-                found.update(int(line) for line in listing.read_text().split())
-            except OSError:  # the group vanished meanwhile, or its mode (threaded) has no list
-                continue
+        for group, _, _ in os.walk(tree / f"{PREFIX}{name}"):  # groups come and go meanwhile: walk does not mind
+            with contextlib.suppress(OSError):
+                found.update(int(line) for line in Path(group, "cgroup.procs").read_text().split())
     return found - {0}
 
 
@@ -65,19 +64,16 @@ def kill(name: str, deadline: float = 20) -> None:
         if time.monotonic() > until:
             raise MachineError(f"processes {sorted(left)} of {name} cannot be killed (waiting for a disk or a FUSE mount?)")
         for pid in left:
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
         time.sleep(0.02)
 
 
 def remove(name: str) -> None:
     """Delete the empty group with its children everywhere. Groups that do not exist are fine."""
     for tree in trees():
-        top = tree / f"{PREFIX}{name}"
-        for group in sorted(top.glob("**/"), key=lambda path: len(path.parts), reverse=True):
-            _remove_empty(group)
+        for group, _, _ in os.walk(tree / f"{PREFIX}{name}", topdown=False):
+            _remove_empty(Path(group))
 
 
 def _remove_empty(group: Path, deadline: float = 5) -> None:

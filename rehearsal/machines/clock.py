@@ -8,8 +8,6 @@ import struct
 import sys
 import time
 
-from rehearsal.machines import cgroups
-
 EPOCH = 2_208_988_800  # seconds from 1900 to 1970
 PACKET = struct.Struct("!BBbbII4sQQQQ")
 CLIENT, SERVER = 3, 4
@@ -43,5 +41,4 @@ def serve(address: str) -> None:
 
 
 if __name__ == "__main__":
-    cgroups.join(sys.argv[2])
     serve(sys.argv[1])

@@ -7,6 +7,7 @@ each other.
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -100,7 +101,7 @@ def run(name: str, argv: Sequence[str], stdin: str = "", timeout: float = 60) ->
     pid = leader(name)
     if pid is None:
         raise MachineError(f"machine {name} is not running")
-    enter = ("nsenter", f"--target={pid}", "--mount", "--uts", "--ipc", "--net", "--pid", "--root", "--wd=/", "--")
+    enter = ("nsenter", f"--target={pid}", "--mount", "--uts", "--ipc", "--net", "--pid", "--root", "--wd", "--")
     clean = ("env", "-i", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", "HOME=/root")
     return subprocess.run((*enter, *clean, *argv), input=stdin, capture_output=True, text=True, timeout=timeout, check=False)
 
@@ -133,7 +134,7 @@ def _boot(folder: Folder) -> None:
     root.lay_disks(folder.root, disks.attach(folder.disks, spec.disks))
     if spec.network == "internet":
         edge.up(spec.name)
-    spawn("-m", "rehearsal.machines.supervise", spec.name, log=folder.console)
+    spawn(sys.executable, "-m", "rehearsal.machines.supervise", spec.name, log=folder.console)
     wait_until(lambda: running(folder.name), 20, lambda: f"machine {folder.name} was not started: {_console(folder)}")
 
 

@@ -10,14 +10,13 @@ from ipaddress import IPv4Address, ip_address
 from pathlib import Path
 
 from rehearsal import paths
-from rehearsal.machines import cgroups, firewalls
+from rehearsal.machines import cgroups, firewalls, keep
 from rehearsal.machines.addresses import BRIDGES, CLAIMED, DESK, GATEWAY, GATEWAY6, LINKS, ROUTERS, SWITCH, Router
 from rehearsal.machines.shell import MachineError, inside, run, succeeds, wait_until
 
 RECORD = Path("/run/hl-rehearsal.json")  # which checkout owns the networks, and what the host's settings were before
 FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
 BRIDGED = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")
-LAB = "lab"  # the control group of the rehearsal's helpers on the host
 
 
 def owner() -> Path | None:
@@ -36,7 +35,7 @@ def present() -> bool:
         and wanted <= set(namespaces())
         and all(Path(f"/sys/class/net/{link}").exists() for link in LINKS.values())
         and succeeds("nft", "list", "table", "inet", firewalls.TABLE)
-        and bool(cgroups.processes(LAB))
+        and bool(cgroups.processes(keep.CLOCK))
     )
 
 
@@ -55,8 +54,8 @@ def up() -> None:
 
 def down() -> None:
     """Remove the networks, whatever is left of them, and put the host's settings back. Machines must be gone."""
-    cgroups.kill(LAB)
-    cgroups.remove(LAB)
+    cgroups.kill(keep.CLOCK)
+    cgroups.remove(keep.CLOCK)
     for namespace in namespaces():
         run("ip", "netns", "delete", namespace)
     for link in links():
@@ -157,12 +156,12 @@ def _host() -> None:
 
 def _clock() -> None:
     log = paths.state() / "clock.log"
-    spawn("-m", "rehearsal.machines.clock", str(GATEWAY.ip), LAB, log=log)
-    wait_until(lambda: bool(cgroups.processes(LAB)), 15, lambda: f"the time server did not start: {log.read_text()[-500:]}")
+    spawn(*keep.command(keep.CLOCK, sys.executable, "-m", "rehearsal.machines.clock", str(GATEWAY.ip)), log=log)
+    wait_until(lambda: bool(cgroups.processes(keep.CLOCK)), 15, lambda: f"the time server did not start: {log.read_text()[-500:]}")
 
 
-def spawn(*arguments: str, log: Path) -> None:
-    """Start this interpreter with arguments, detached from us: it outlives the caller and is nobody's zombie."""
+def spawn(*argv: str, log: Path) -> None:
+    """Start a command from the checkout, detached from us: it outlives the caller and is nobody's zombie."""
     log.parent.mkdir(parents=True, exist_ok=True)
     detached = 'log=$1; shift; exec "$@" >"$log" 2>&1 </dev/null'
-    run("env", f"--chdir={paths.checkout()}", "setsid", "--fork", "sh", "-c", detached, "sh", str(log), sys.executable, *arguments)
+    run("env", f"--chdir={paths.checkout()}", "setsid", "--fork", "sh", "-c", detached, "sh", str(log), *argv)

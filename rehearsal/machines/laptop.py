@@ -1,0 +1,43 @@
+"""The laptop in the cafe as its owner would use it: Tinc from the distribution, its own key pair, the bundle of the stack."""
+
+import json
+import re
+
+from rehearsal import paths
+from rehearsal.machines import machine
+from rehearsal.machines.folder import Folder
+from rehearsal.machines.lab import LAPTOP
+from rehearsal.machines.root import put
+from rehearsal.machines.shell import MachineError
+
+CLIENT = "usr/local/sbin/homelab-client"
+KEY = "etc/tinc/homelab/rsa_key.priv"
+INSTALL = "command -v tincd >/dev/null || DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends tinc"
+ROUND_TRIP = re.compile(r"= [\d.]+/([\d.]+)/")
+
+
+def join(bundle_json: str) -> None:
+    """Become a client of the mesh. `bundle_json`: the stack's output `clients`, {name: {"files": {path: text}}}."""
+    root = Folder(LAPTOP).root
+    put(root, CLIENT, (paths.checkout() / "components/mesh/client/homelab-client").read_text(), 0o755)
+    put(root, KEY, (paths.keys() / LAPTOP).read_text(), 0o600)
+    _do("install Tinc", "sh", "-c", INSTALL)
+    _do("install its bundle", f"/{CLIENT}", "install", LAPTOP, stdin=bundle_json)
+
+
+def bundled(bundle_json: str) -> bool:
+    """Whether the stack has a bundle for the laptop."""
+    return LAPTOP in json.loads(bundle_json)
+
+
+def reach(name: str, address: str) -> float | None:
+    """Round-trip time in ms from a machine to an address, the better of a few tries; None when nothing answers."""
+    pings = machine.run(name, ("ping", "-n", "-q", "-c", "3", "-i", "0.2", "-w", "15", address))
+    found = ROUND_TRIP.search(pings.stdout)
+    return float(found.group(1)) if found else None
+
+
+def _do(what: str, *argv: str, stdin: str = "") -> None:
+    done = machine.run(LAPTOP, argv, stdin=stdin, timeout=300)
+    if done.returncode != 0:
+        raise MachineError(f"the laptop could not {what}: {(done.stderr.strip() or done.stdout.strip())[-1500:]}")
