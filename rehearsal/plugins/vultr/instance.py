@@ -36,18 +36,18 @@ class Instance(Kind):
         self._boot_deadline = boot_deadline
         self._attach_deadline = attach_deadline
 
-    async def create(self, inputs: Values) -> str:
+    async def create(self, inputs: Values, timeout: float) -> str:
         if not inputs.get("osId"):
             raise Failure("error occurred while getting your intended os type")
-        instance = await self._order(_order(inputs))
-        problem = await self._boot_problem(instance.id)
+        instance = await self._order(_order(inputs), min(timeout or self._attach_deadline, self._attach_deadline))
+        problem = await self._boot_problem(instance.id, min(timeout or self._boot_deadline, self._boot_deadline))
         if problem:
             raise Unfinished(instance, problem)
         return instance.id
 
-    async def _order(self, order: objects.Order) -> objects.Instance:
+    async def _order(self, order: objects.Order, patience: float) -> objects.Instance:
         """Orders again, with growing pauses, while the reserved address hangs on another machine."""
-        deadline, pause = time.monotonic() + self._attach_deadline, 0.5
+        deadline, pause = time.monotonic() + patience, 0.5
         while True:
             try:
                 return await asyncio.to_thread(self.cloud.order, order)
@@ -59,10 +59,10 @@ class Instance(Kind):
             await asyncio.sleep(pause)
             pause = min(2 * pause, 10.0)
 
-    async def _boot_problem(self, instance_id: str) -> str | None:
+    async def _boot_problem(self, instance_id: str, patience: float) -> str | None:
         """Waits for status active, then for power status running; what went wrong, or None."""
         waiting = f"error while waiting for Server {instance_id} to be completed"
-        deadline = time.monotonic() + self._boot_deadline
+        deadline = time.monotonic() + patience
         while time.monotonic() < deadline:
             try:
                 instance = await asyncio.to_thread(self.cloud.instance, instance_id)
@@ -73,7 +73,7 @@ class Instance(Kind):
             if await asyncio.to_thread(self.cloud.powered, instance):
                 return None
             await asyncio.sleep(POLL)
-        return f"{waiting}: timeout while waiting for state to become 'active' (timeout: {self._boot_deadline:.0f}s)"
+        return f"{waiting}: timeout while waiting for state to become 'active' (timeout: {patience:.0f}s)"
 
     def update(self, object_id: str, inputs: Values, state: Values) -> None:
         """One PATCH; no wait for a machine that is still booting. An argument taken out of the program stays as it was."""

@@ -26,8 +26,8 @@ class Kind:
     def __init__(self, cloud: Cloud) -> None:
         self.cloud = cloud
 
-    async def create(self, inputs: Values) -> str:
-        """The id of the new object."""
+    async def create(self, inputs: Values, timeout: float) -> str:
+        """The id of the new object. timeout: the program's, in seconds; 0 without one."""
         raise NotImplementedError
 
     def told(self, object_id: str, state: Values) -> Values:
@@ -45,7 +45,7 @@ class SSHKey(Kind):
     schema, name, gone = SSH_KEY, "SSH key", "Invalid ssh key"
     creating, reading = "error creating SSH key", "error getting SSH keys"
 
-    async def create(self, inputs: Values) -> str:
+    async def create(self, inputs: Values, timeout: float) -> str:
         return self.cloud.create_key(inputs["name"], inputs["sshKey"]).id
 
     def told(self, object_id: str, state: Values) -> Values:
@@ -63,7 +63,7 @@ class FirewallGroup(Kind):
     schema, name, gone = FIREWALL_GROUP, "firewall group", '"status":404'
     creating, reading = "error creating firewall group", "error getting firewall group {id} "
 
-    async def create(self, inputs: Values) -> str:
+    async def create(self, inputs: Values, timeout: float) -> str:
         return self.cloud.create_group(inputs["description"]).id
 
     def told(self, object_id: str, state: Values) -> Values:
@@ -98,7 +98,7 @@ class FirewallRule(Kind):
         "notes": "notes",
     }
 
-    async def create(self, inputs: Values) -> str:
+    async def create(self, inputs: Values, timeout: float) -> str:
         values = {field: inputs[key] for key, field in self.fields.items()}
         values["subnet_size"] = int(values["subnet_size"])
         return str(self.cloud.create_rule(inputs["firewallGroupId"], **values).id)
@@ -116,7 +116,7 @@ class ReservedIp(Kind):
     schema, name, gone = RESERVED_IP, "Reserved IP", "Invalid reserved-ip ID"
     creating, reading = "error creating reserved IP", "error getting Reserved IPs"
 
-    async def create(self, inputs: Values) -> str:
+    async def create(self, inputs: Values, timeout: float) -> str:
         return self.cloud.reserve(inputs["region"], inputs["ipType"], inputs["label"]).id
 
     def told(self, object_id: str, state: Values) -> Values:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv4Interface, IPv6Interface, ip_network
 
-from rehearsal import machines
+from rehearsal.machines import edge, machine
 from rehearsal.machines.spec import EdgeRule, Spec
 from rehearsal.plugins.vultr.hypervisor import Server
 from rehearsal.plugins.vultr.objects import FirewallRule
@@ -16,7 +16,7 @@ class Machines:
     """Every instance is a machine of its own on the `internet` network."""
 
     def start(self, server: Server) -> None:
-        machines.start(
+        machine.start(
             Spec(
                 name=server.name,
                 network="internet",
@@ -29,13 +29,13 @@ class Machines:
         )
 
     def remove(self, name: str) -> None:
-        machines.remove(name)
+        machine.remove(name)
 
     def running(self, name: str) -> bool:
-        return machines.running(name)
+        return machine.running(name)
 
     def guard(self, name: str, rules: tuple[FirewallRule, ...] | None) -> None:
-        machines.edge_rules(name, None if rules is None else tuple(edge_rule(rule) for rule in rules))
+        edge.rules(name, None if rules is None else tuple(edge_rule(rule) for rule in rules))
 
 
 def edge_rule(rule: FirewallRule) -> EdgeRule:

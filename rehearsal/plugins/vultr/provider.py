@@ -50,7 +50,7 @@ class Emulated(resource.Resource):
             return State("", inputs, self._promised(inputs))
         values = _values(inputs)
         try:
-            object_id = await self._kind.create(values)
+            object_id = await self._kind.create(values, step.timeout)
         except objects.Refused as refusal:
             raise Failure(f"{self._kind.creating}: {refusal}") from refusal
         except Unfinished as unfinished:
