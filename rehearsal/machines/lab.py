@@ -1,6 +1,5 @@
 """The lab as a whole: the networks, the operator's own machines and the laptop, up and down."""
 
-import shutil
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -10,13 +9,14 @@ from config.model import Homelab
 from rehearsal import paths
 from rehearsal.machines import cgroups, disks, image, leftovers, machine, networks
 from rehearsal.machines.addresses import HOME, gateway_of
+from rehearsal.machines.folder import all_machines
 from rehearsal.machines.progress import say, step
 from rehearsal.machines.shell import MachineError, run
 from rehearsal.machines.spec import Disk, Spec
 
 LAPTOP = "laptop"
 LAPTOP_ADDRESS = IPv4Interface("192.168.99.10/24")
-STATE = ("machines", "edges", "vultr", "backend", "env", "agent.sock", "agent.log", "clock.log", "operator")  # what `down` deletes
+STATE = ("edges", "vultr", "backend", "env", "agent.sock", "agent.log", "clock.log", "operator")  # what `down` deletes besides machines
 
 
 def specs(homelab: Homelab) -> tuple[Spec, ...]:
@@ -101,10 +101,8 @@ def _unmount() -> None:
 
 
 def _forget() -> None:
-    for name in STATE:
-        path = paths.state() / name
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
-
+    """The machines' folders side by side: together they are the greater part of the time that `down` takes."""
+    roots = [all_machines() / name for name in machine.names()]
+    if problems := together(partial(image.delete, path) for path in (*roots, *(paths.state() / name for name in STATE))):
+        raise MachineError("; ".join(problems))
+    image.delete(all_machines())

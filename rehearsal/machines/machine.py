@@ -4,17 +4,17 @@ Every function is safe to repeat and to run at the same time for different machi
 each other.
 """
 
-import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 
 from rehearsal.machines import cgroups, disks, edge, networks, process, root
 from rehearsal.machines.folder import Folder, all_machines
-from rehearsal.machines.image import locked
+from rehearsal.machines.image import delete, locked
 from rehearsal.machines.networks import spawn
 from rehearsal.machines.process import Process
 from rehearsal.machines.shell import MachineError, wait_until
@@ -30,7 +30,7 @@ def start(spec: Spec) -> None:
     folder = Folder(spec.name)
     with _mine(folder):
         if running(spec.name):
-            if folder.spec() != spec:
+            if replace(folder.spec(), host_key=None) != replace(spec, host_key=None):  # a reinstalled machine has another key
                 raise MachineError(f"machine {spec.name} runs, but made otherwise than wanted now; remove it first")
         else:
             folder.remember(spec)
@@ -70,7 +70,7 @@ def reinstall(spec: Spec) -> None:
     folder = Folder(spec.name)
     with _mine(folder):
         _cut(spec.name)
-        _delete(folder.root)
+        delete(folder.root)
         folder.remember(spec)
         _boot(folder)
         _await_ssh(folder)
@@ -83,7 +83,7 @@ def remove(name: str) -> None:
         _cut(name)
         disks.detach(folder.path)
         edge.down(name)
-        _delete(folder.path)
+        delete(folder.path)
 
 
 def running(name: str) -> bool:
@@ -172,8 +172,3 @@ def _console(folder: Folder) -> str:
 def _cut(name: str) -> None:
     cgroups.kill(name)
     cgroups.remove(name)
-
-
-def _delete(path: Path) -> None:
-    if path.exists():
-        shutil.rmtree(path)

@@ -24,7 +24,7 @@ ExecStart=!/usr/sbin/chronyd -F 1 -x
 def make(spec: Spec, root: Path) -> None:
     """Lay the root file system where there is none; whole or not at all."""
     scratch = root.with_name(f"{root.name}.planting")
-    run("rm", "-rf", "--one-file-system", str(scratch))
+    image.delete(scratch)
     image.unpack(scratch)
     for name, text in files(spec).items():
         put(scratch, name, text)

@@ -1,0 +1,160 @@
+"""`up` and `down` of the whole rehearsal: machines, engine, program, laptop, closing table."""
+
+import fcntl
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from config.load import read
+from rehearsal import agent, checks, paths, report
+from rehearsal.engine.home import home
+from rehearsal.machines import keep, lab, laptop, machine, networks
+from rehearsal.machines.folder import Folder
+from rehearsal.machines.progress import say, step
+from rehearsal.machines.shell import MachineError
+from rehearsal.report import Row
+
+STACK = "dev"
+
+
+def environment() -> dict[str, str]:
+    """What to add to the environment for plain `pulumi` on the dev stack; the engine is built first if need be."""
+    return home(paths.checkout()) | {"SSH_AUTH_SOCK": str(agent.socket())}
+
+
+def write_env(variables: Mapping[str, str]) -> str:
+    """`.rehearsal/env`, to be sourced; gives its text."""
+    text = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in sorted(variables.items()))
+    (paths.state() / "env").write_text(text)
+    return text
+
+
+def up() -> int:
+    """Everything, from nothing or from wherever the last run stopped. Gives an exit status."""
+    if problems := checks.problems(checks.look()):
+        raise MachineError("\n".join(problems))
+    seconds: dict[str, float] = {}
+    with _alone():
+        with _stage("engine", seconds):
+            checks.install_missing()
+            variables = environment()
+            write_env(variables)
+        with _stage("machines", seconds):
+            homelab = read(STACK)
+            lab.up(homelab)
+            agent.start()
+        with _stage("program", seconds):
+            status = program(variables)
+        if status:
+            say(f"pulumi ended with status {status}; when its message is dealt with, run `make up` again: it goes on from there")
+            return status
+        with _stage("laptop", seconds):
+            rows = _meet(variables, {name: str(client.address) for name, client in homelab.mesh.clients.items()})
+    print(f"\n{report.machines(rows)}\n\n{report.stages(seconds)}")
+    print(f"plain pulumi on this stack: source {paths.state() / 'env'}; the end of it all: make down")
+    if not all(row.complete for row in rows):
+        say("some machines do not reach each other over the mesh: see `no answer` above")
+        return 1
+    return 0
+
+
+def down() -> int:
+    """Nothing stays: machines, networks, rules, state. Gives an exit status: 1 when something could not be removed."""
+    if os.geteuid() != 0:
+        raise MachineError("Only root can take the rehearsal's machines and networks down: run `sudo make down`.")
+    owner = networks.owner()
+    if owner and owner != paths.state() and owner.exists():
+        raise MachineError(f"The rehearsal that runs on this host belongs to another checkout: run `make down` there ({owner}).")
+    with _alone(), step("taking everything down"):
+        left = lab.down()
+    for line in left:
+        say(f"could not be removed: {line}")
+    return 1 if left else 0
+
+
+def program(variables: Mapping[str, str]) -> int:
+    """`pulumi up` on the dev stack, its output as it comes. Gives its exit status."""
+    ensure_stack(variables)
+    argv = keep.command(keep.ENGINE, "pulumi", "up", "--yes", "--stack", STACK)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches pulumi too, which ends in order: wait for that
+    try:
+        with subprocess.Popen(argv, env={**os.environ, **variables}, cwd=paths.checkout(), preexec_fn=_interruptible) as running:
+            return running.wait()
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def ensure_stack(variables: Mapping[str, str]) -> None:
+    """Make the dev stack in its backend when it is not there; its configuration file stays as it is."""
+    if (paths.state() / "backend/.pulumi/stacks/homelab" / f"{STACK}.json").exists():
+        return
+    pulumi(variables, "stack", "init", STACK)
+
+
+def pulumi(variables: Mapping[str, str], *arguments: str) -> str:
+    """Standard output of a short pulumi command."""
+    argv = ("pulumi", *arguments, "--non-interactive")
+    done = subprocess.run(argv, env={**os.environ, **variables}, cwd=paths.checkout(), capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise MachineError(f"`{shlex.join(argv)}` failed: {done.stderr.strip()[-1500:]}")
+    return done.stdout
+
+
+def _meet(variables: Mapping[str, str], clients: Mapping[str, str]) -> list[Row]:
+    """The laptop joins, and everyone's round-trip times to everyone, as rows."""
+    outputs = json.loads(pulumi(variables, "stack", "output", "--json", "--stack", STACK, "--show-secrets"))
+    members: dict[str, Any] = outputs["machines"]
+    times: dict[str, dict[str, float | None]] = outputs["roundTripTimes"]
+    rows = [_row(name, member, times.get(name, {})) for name, member in members.items()]
+    if lab.LAPTOP not in clients:
+        return rows
+    with step("laptop: installing Tinc and its bundle, waiting for its peers"):
+        laptop.join(json.dumps(outputs["clients"]))
+        address = clients[lab.LAPTOP]
+        mine = {name: laptop.reach(lab.LAPTOP, member["mesh"]) for name, member in members.items()}
+        by_address = {str(Folder(name).spec().address.ip): name for name in machine.names()}
+        back = {row.name: laptop.reach(by_address[row.address], address) for row in rows if row.address in by_address}
+    rows = [Row(row.name, row.role, row.site, row.address, row.mesh, {**row.peers, lab.LAPTOP: back.get(row.name)}) for row in rows]
+    return [*rows, Row(lab.LAPTOP, "client", "cafe", str(lab.LAPTOP_ADDRESS.ip), address, mine)]
+
+
+def _row(name: str, member: Mapping[str, Any], peers: Mapping[str, float | None]) -> Row:
+    address = member.get("public") or member.get("lan") or member["host"]
+    return Row(name, member["role"], member["site"], str(address).partition("/")[0], member["mesh"], peers)
+
+
+def _interruptible() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+@contextmanager
+def _stage(name: str, seconds: dict[str, float]) -> Iterator[None]:
+    say(f"── {name}")
+    begun = time.monotonic()
+    yield
+    seconds[name] = time.monotonic() - begun
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """One `up` or `down` at a time in a checkout; the lock of a killed one is free again."""
+    lock = paths.state() / "lock"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with Path(lock).open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            raise MachineError(f"`{file.read().strip()}` is running in this checkout: let it end, or end it, first") from None
+        file.truncate(0)
+        file.write(f"{shlex.join(sys.argv[-1:])} (process {os.getpid()})")
+        file.flush()
+        yield
