@@ -48,7 +48,8 @@ def _summary(findings: Sequence[Finding]) -> str:
     failures = sum(finding.level == "failure" for finding in findings)
     warnings = sum(finding.level == "warning" for finding in findings)
     if failures:
-        return f"{_count(failures, 'failure')}, {_count(warnings, 'warning')}: nothing was changed. Correct what is marked ✗, then run `pulumi up` again."
+        counted = f"{_count(failures, 'failure')}, {_count(warnings, 'warning')}"
+        return f"{counted}: nothing was changed on the machines. Correct what is marked ✗, then run `pulumi up` again."
     return f"No failure, {_count(warnings, 'warning')}." if warnings else "All machines are as the plan says."
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv4Interface, IPv6Interface, ip_network
+from typing import cast
 
 from rehearsal.machines import edge, machine
-from rehearsal.machines.spec import EdgeRule, Spec
+from rehearsal.machines.spec import EdgeRule, Protocol, Spec
 from rehearsal.plugins.vultr.hypervisor import Server
 from rehearsal.plugins.vultr.objects import FirewallRule
 
@@ -39,6 +40,6 @@ class Machines:
 
 
 def edge_rule(rule: FirewallRule) -> EdgeRule:
-    """One rule of a firewall group, as the edge in front of a machine takes it; the cloud's "8000:8100" is its "8000-8100"."""
+    """One rule of a firewall group, as the edge in front of a machine takes it."""
     source = ip_network(f"{rule.subnet}/{rule.subnet_size}", strict=False)
-    return EdgeRule(version=4 if rule.ip_type == "v4" else 6, protocol=rule.protocol, port=rule.port, source=source)
+    return EdgeRule(version=4 if rule.ip_type == "v4" else 6, protocol=cast(Protocol, rule.protocol), port=rule.port, source=source)
