@@ -5,6 +5,7 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_ssh_private_key
@@ -46,9 +47,9 @@ def known_hosts(name: str, root: Path) -> str:
     return _read(KNOWN_HOSTS, name, root)
 
 
-def pin(machines: Mapping[str, Machine], known: str) -> dict[str, Machine]:
+def pin(machines: Mapping[str, Machine], known: str) -> Mapping[str, Machine]:
     """The machines, each own one without a host key with the ed25519 key that the known_hosts text has for it."""
-    return {name: _pinned(name, machine, known) for name, machine in machines.items()}
+    return MappingProxyType({name: _pinned(name, machine, known) for name, machine in machines.items()})
 
 
 def host_key(known: str, hosts: tuple[str, ...], port: int) -> str | None:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from ipaddress import IPv4Address
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from pydantic import SecretStr, ValidationError
@@ -53,7 +54,7 @@ def in_plain_text(name: str, stack: str) -> Problem:
     return Problem(f"{PREFIX}{name}", "private keys in plain text", remedy)
 
 
-def in_order(topics: Topics) -> dict[str, Machine]:
+def in_order(topics: Topics) -> Mapping[str, Machine]:
     """The machines as every later step counts them: own ones first, then by mesh address.
 
     The engine sorts the keys of a stack file, so the file's own order is lost. The first machine is the first control-plane node, which
@@ -61,7 +62,7 @@ def in_order(topics: Topics) -> dict[str, Machine]:
     """
     last = IPv4Address("255.255.255.255")  # of machines without an address, which the mesh's check reports
     names = sorted(topics.machines, key=lambda name: (topics.machines[name].rented, topics.mesh.addresses.get(name, last), name))
-    return {name: topics.machines[name] for name in names}
+    return MappingProxyType({name: topics.machines[name] for name in names})
 
 
 def _fields(topics: Topics) -> dict[str, Any]:
