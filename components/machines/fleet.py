@@ -60,7 +60,7 @@ class Fleet(pulumi.ComponentResource):
                 "target": self._target(machine, live[key][0]).document(),
                 "system": live[key][1],
                 "expectation": machine.expectation,
-                "arguments": [*machine.facts_arguments],
+                "timeServers": [*machine.time_servers],
             }
             for key, machine in self._plan.machines.items()
         ]

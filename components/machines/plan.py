@@ -76,7 +76,7 @@ class MachinePlan:
     base: str
     firewall: str
     expectation: Mapping[str, Any]
-    facts_arguments: Sequence[str]
+    time_servers: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ def _machine(homelab: Homelab, name: str, said: Machine, packages: Sequence[str]
         base=_base(homelab, name, packages),
         firewall=_firewall(homelab, name, said),
         expectation=_expectation(homelab, name, said),
-        facts_arguments=[part for server in homelab.names.time_servers for part in ("--time-server", str(server))],
+        time_servers=[*map(str, homelab.names.time_servers)],
     )
 
 

@@ -78,7 +78,8 @@ class Mesh(pulumi.ComponentResource):
         def files(known: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
             return {"files": bundle(plan.client_document(key, known["keys"], known["endpoints"]))}
 
-        return live.apply(files)
+        # Long, and later stages put keys into it: kept out of what `up` prints.
+        return pulumi.Output.secret(live.apply(files))
 
 
 def _read(times: dict[str, str]) -> dict[str, dict[str, float]]:

@@ -1,10 +1,12 @@
 """The gate: reads the facts of every machine at once, judges them, and stops the run on any failure. Changes nothing.
 
-Run as a module in the project's folder; reads from standard input a JSON object `{"machines": [{"target": Target, "expectation":
-Expectation, "system": str, "arguments": [...]}]}`. It is one step, because a gate that failed is not recorded and so reads everything anew next time.
+Run as a module in the project's folder; reads from standard input a JSON object
+`{"machines": [{"target": Target, "system": str, "expectation": Expectation, "timeServers": [str]}]}`. It is one step, because a gate that
+failed is not recorded and so reads everything anew next time.
 """
 
 import json
+import shlex
 import sys
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +24,7 @@ def read(said: Mapping[str, Any]) -> tuple[Mapping[str, Any] | None, list[Findin
     """The facts of one machine (None when they could not be had) and what is to be said of them."""
     target, expectation = Target.read(said["target"]), Expectation.from_json(said["expectation"])
     print(f"preflight: reading {target.name}", file=sys.stderr, flush=True)
-    ended = run(target, READ + " ".join(said["arguments"]), stdin=scripts()["machines/facts"].decode(), deadline=120)
+    ended = run(target, READ + shlex.join(said["timeServers"]), stdin=scripts()["machines/facts"].decode(), deadline=120)
     if ended.returncode:
         return None, [unread(expectation.name, ended.returncode, ended.stderr)]
     facts = json.loads(ended.stdout)

@@ -1,0 +1,123 @@
+"""The main job on real machines: from nothing to a network, again without change, and through a few faults. In this order."""
+
+import json
+
+import pytest
+
+from tests.rehearsal.lab.lab import Lab
+
+pytestmark = pytest.mark.rehearsal
+MESH = {"leviathan": "10.88.0.1", "absis": "10.88.0.2", "nimbus": "10.88.0.3", "laptop": "10.88.0.50"}
+PAIRS = [(one, other) for one in MESH for other in MESH if one != other]
+
+PROBE = """
+import socket, sys
+from concurrent.futures import ThreadPoolExecutor
+def answers(port):
+    family = socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.settimeout(2)
+        try:
+            return port if probe.connect_ex((sys.argv[1], port)) in (0, 111) else None
+        except OSError:
+            return None
+with ThreadPoolExecutor(256) as pool:
+    print(*[port for port in pool.map(answers, [int(p) for p in sys.argv[2:]]) if port])
+"""
+LISTENERS = [8080, 6443, 2379, 10250, 30000]
+
+
+def test_progress_and_the_closing_table_are_shown(made: str) -> None:
+    table = [line for line in made.splitlines() if line.strip().startswith(("leviathan", "absis", "nimbus", "laptop"))]
+    assert len([line for line in table if "10.88.0." in line]) >= 4, made
+    assert "fleet-preflight" in made
+
+
+@pytest.mark.parametrize(("one", "other"), PAIRS)
+def test_every_pair_reaches_each_other_with_full_size_packets(lab: Lab, one: str, other: str) -> None:
+    assert lab.reaches(one, MESH[other])
+
+
+def test_round_trip_times_of_every_pair_of_machines_are_an_output(lab: Lab) -> None:
+    times = lab.outputs()["roundTripTimes"]
+    assert {(one, other) for one, peers in times.items() for other in peers} == {
+        pair for pair in PAIRS if "laptop" not in pair
+    }
+
+
+def test_the_vps_cannot_open_a_connection_to_a_home_address(lab: Lab) -> None:
+    ping = lab.inside("nimbus", "ping", "-n", "-c", "1", "-W", "2", "192.168.77.10")
+    assert ping.returncode != 0
+    assert lab.inside("leviathan", "ping", "-n", "-c", "1", "-W", "2", "203.0.113.100").returncode == 0
+
+
+def test_a_second_up_changes_nothing(lab: Lab) -> None:
+    lab.up("--expect-no-changes")
+
+
+def test_a_preview_of_what_is_there_shows_no_change(lab: Lab) -> None:
+    lab.pulumi("preview", "--expect-no-changes")
+
+
+def test_a_refresh_finds_no_error_and_no_drift(lab: Lab) -> None:
+    lab.pulumi("refresh", "--yes", "--skip-preview", "--expect-no-changes")
+
+
+@pytest.mark.parametrize("address", ["203.0.113.100", "v6"])
+def test_only_four_ports_of_the_vps_answer_from_the_internet(lab: Lab, address: str) -> None:
+    if address == "v6":
+        shown = json.loads(lab.inside("nimbus", "ip", "-json", "-6", "address", "show", "scope", "global").stdout)
+        address = next(one["local"] for link in shown for one in link["addr_info"] if one["local"].startswith("2001:db8"))
+    serve = "import socket,sys,time\nfor p in map(int,sys.argv[1:]):\n  s=socket.create_server(('::',p),family=socket.AF_INET6,dualstack_ipv6=True); globals()[f's{p}']=s\n"
+    ports = " ".join(map(str, LISTENERS))
+    lab.inside("nimbus", "systemd-run", "--unit=probe-me", "--collect", "python3", "-c", serve + "time.sleep(100)", *map(str, LISTENERS))
+    listening = lab.inside("nimbus", "ss", "-Hltn").stdout
+    try:
+        assert ":8080" in listening, listening
+        answered = lab.outside(PROBE, address, *map(str, sorted({*range(1, 1025), *LISTENERS}))).stdout.split()
+    finally:
+        lab.inside("nimbus", "systemctl", "stop", "probe-me")
+    assert {*answered} <= {"22", "655", "80", "443"} and {"22", "655"} <= {*answered}, ports
+
+
+def test_do_runs_a_script_of_the_toolbox_by_name(lab: Lab) -> None:
+    shown = lab.command("do", "leviathan", "mesh/status").stdout
+    assert "tinc@homelab is active" in shown and "no answer" not in shown
+
+
+def test_a_killed_engine_leaves_nothing_that_the_next_up_cannot_finish(lab: Lab) -> None:
+    with lab.edited(lambda said: said["homelab:mesh"].update(underlayMtu=1400)):
+        lab.kill_when("mesh-join", "up", "--yes", "--skip-preview")
+        lab.up()
+        assert lab.reaches("absis", MESH["nimbus"], size=1336) and not lab.reaches("absis", MESH["nimbus"], size=1400)
+    lab.up()
+    assert lab.reaches("absis", MESH["nimbus"])
+
+
+def test_a_wrong_host_key_is_refused_and_named(lab: Lab) -> None:
+    def pin_another(said):
+        machines = said["homelab:machines"]
+        machines["absis"]["ssh"]["hostKey"] = machines["leviathan"]["ssh"]["hostKey"]
+
+    with lab.edited(pin_another):
+        refused = lab.up(ok=False)
+    assert refused.returncode != 0
+    assert "answers with another host key than the pinned one" in refused.stdout + refused.stderr
+    lab.up()
+
+
+def test_a_client_that_is_taken_out_is_cut_off_and_comes_back(lab: Lab) -> None:
+    with lab.edited(lambda said: said["homelab:mesh"].pop("clients")):
+        lab.up()
+        assert not lab.reaches("laptop", MESH["nimbus"]) and not lab.reaches("laptop", MESH["absis"])
+    lab.up()
+    assert lab.reaches("laptop", MESH["absis"])
+
+
+def test_destroy_with_a_dead_home_machine_ends_clean_and_says_what_stays_on_it(lab: Lab) -> None:
+    lab.command_machines("kill", "absis")
+    ended = lab.pulumi("destroy", "--yes", "--skip-preview")
+    said = ended.stdout + ended.stderr
+    assert "WARNING absis" in said and "tinc@homelab" in said and "leviathan left" in said
+    assert lab.servers() == []
+    assert lab.inside("leviathan", "ip", "link", "show", "mesh0").returncode != 0
