@@ -8,6 +8,8 @@ from rehearsal.machines.disks import attached
 from rehearsal.machines.folder import all_machines
 from rehearsal.machines.shell import succeeds
 
+MOUNTS = Path("/proc/self/mounts")
+
 
 def find() -> list[str]:
     """One line for each thing that is left: processes, control groups, mounts, loop devices, networks, rules, records."""
@@ -28,5 +30,5 @@ def find() -> list[str]:
 
 def mounts() -> list[str]:
     """Mount points below the state folder, innermost first."""
-    points = [line.split()[1].encode().decode("unicode_escape") for line in Path("/proc/self/mounts").read_text().splitlines()]
+    points = [line.split()[1].encode().decode("unicode_escape") for line in MOUNTS.read_text().splitlines()]
     return sorted((point for point in points if Path(point).is_relative_to(paths.state())), key=len, reverse=True)

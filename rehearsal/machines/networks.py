@@ -16,6 +16,7 @@ from rehearsal.machines.shell import MachineError, inside, run, succeeds, wait_u
 
 RECORD = Path("/run/hl-rehearsal.json")  # which checkout owns the networks, and what the host's settings were before
 FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
+RESOLVERS = (Path("/etc/resolv.conf"), Path("/run/systemd/resolve/resolv.conf"))
 BRIDGED = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")
 
 
@@ -77,7 +78,7 @@ def links() -> list[str]:
 
 def resolver() -> IPv4Address:
     """The host's name server, as machines can reach it (a loopback address, like systemd-resolved's, they cannot)."""
-    for source in (Path("/etc/resolv.conf"), Path("/run/systemd/resolve/resolv.conf")):
+    for source in RESOLVERS:
         if not source.exists():
             continue
         for words in map(str.split, source.read_text().splitlines()):

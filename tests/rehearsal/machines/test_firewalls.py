@@ -1,0 +1,46 @@
+from ipaddress import IPv4Address, ip_network
+
+from rehearsal.machines import firewalls
+from rehearsal.machines.spec import EdgeRule
+
+ANY4, ANY6 = ip_network("0.0.0.0/0"), ip_network("::/0")
+
+
+def admitted(*rules: EdgeRule) -> list[str]:
+    """The lines of the edge's firewall that rules add."""
+    bare, full = (firewalls.edge(wanted).splitlines() for wanted in ((), rules))
+    return [line.strip() for line in full if line not in bare]
+
+
+def test_a_rule_for_everyone_names_version_protocol_and_port() -> None:
+    assert admitted(EdgeRule(4, "tcp", "22", ANY4)) == ["meta nfproto ipv4 meta l4proto tcp tcp dport 22 accept"]
+    assert admitted(EdgeRule(6, "udp", "655", ANY6)) == ["meta nfproto ipv6 meta l4proto udp udp dport 655 accept"]
+
+
+def test_a_rule_for_one_network_names_it() -> None:
+    rule = EdgeRule(4, "tcp", "443", ip_network("198.51.100.0/24"))
+    assert admitted(rule) == ["meta nfproto ipv4 ip saddr 198.51.100.0/24 meta l4proto tcp tcp dport 443 accept"]
+
+
+def test_a_port_range_is_written_as_nft_writes_it() -> None:
+    assert admitted(EdgeRule(4, "tcp", "8000:9000", ANY4)) == ["meta nfproto ipv4 meta l4proto tcp tcp dport 8000-9000 accept"]
+
+
+def test_echo_has_its_own_protocol_in_version_6() -> None:
+    assert admitted(EdgeRule(6, "icmp", "", ANY6)) == ["meta nfproto ipv6 meta l4proto ipv6-icmp accept"]
+
+
+def test_without_a_group_nothing_is_dropped() -> None:
+    assert "drop" not in firewalls.edge(None)
+
+
+def test_a_group_without_rules_drops_all_but_answers_and_neighbour_discovery() -> None:
+    lines = [line.strip() for line in firewalls.edge(()).splitlines()]
+    assert lines[-3] == "drop"
+    assert [line.partition(" ")[0] for line in lines if line.endswith(" accept")] == ["meta", "ct", "icmpv6"]
+
+
+def test_a_host_that_did_not_forward_goes_on_forwarding_nothing_of_its_own() -> None:
+    strangers = 'iifname != "hl-*" oifname != "hl-*" drop'
+    assert strangers in firewalls.host(IPv4Address("192.0.2.53"), forwarded_before=False)
+    assert strangers not in firewalls.host(IPv4Address("192.0.2.53"), forwarded_before=True)
