@@ -21,17 +21,17 @@ FREE_LIMIT = 4 * 1000**3  # bytes
 SYNC_WARNING, SYNC_LIMIT = 50.0, 500.0  # milliseconds, 99th percentile; etcd wants 10
 HOST_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 # Whose ports these are once the program has run.
-OURS = {655: "tincd", 80: "nginx", 443: "nginx", 6443: "kube-apiserver", 2379: "etcd", 2380: "etcd", 10250: "kubelet"}
-OURS = {**OURS, 3300: "ceph-mon", 6789: "ceph-mon"}
+OURS = {655: "tincd", 80: "nginx", 443: "nginx"}
+OURS |= {6443: "kube-apiserver", 2379: "etcd", 2380: "etcd", 10250: "kubelet"}
+OURS |= {3300: "ceph-mon", 6789: "ceph-mon"}
 FEATURES = {"tun": "Tinc's tunnel", "nf_tables": "the host firewall", "overlay": "containers", "vxlan": "the pod network"}
 MESH_DEVICE = "mesh0"
 
 
 def unreachable(name: str, reason: str) -> Finding:
     """The finding about a machine whose facts could not be had."""
-    return Finding(
-        name, "contact", "failure", reason, "an answer over SSH", "See that it runs, and that address, user and host key are right."
-    )
+    remedy = "See that it runs, and that address, user and host key are right."
+    return Finding(name, "contact", "failure", reason, "an answer over SSH", remedy)
 
 
 def judge(expectation: Expectation, facts: Facts) -> list[Finding]:
@@ -51,17 +51,13 @@ def judge(expectation: Expectation, facts: Facts) -> list[Finding]:
 
 def across(facts: Mapping[str, Facts]) -> list[Finding]:
     """What only shows when all machines (name -> facts) are seen together."""
+    clone = "Two names lead to one machine, or one is a clone: give each its own (systemd-machine-id-setup)."
+    twice = "One disk cannot be in two machines: correct the configuration, or the virtual disk's serial."
+    same_name = "No need to do anything: the base system gives each machine its name of the plan."
     return [
-        *_shared(
-            facts,
-            "machine id",
-            _machine_ids,
-            "Two names lead to one machine, or one is a clone: give each its own (systemd-machine-id-setup).",
-        ),
-        *_shared(
-            facts, "disk serial", _serials, "One disk cannot be in two machines: correct the configuration, or the virtual disk's serial."
-        ),
-        *_shared(facts, "host name", _host_names, "The base system gives each machine its name of the plan.", "warning"),
+        *_shared(facts, "machine id", _machine_ids, clone),
+        *_shared(facts, "disk serial", _serials, twice),
+        *_shared(facts, "host name", _host_names, same_name, "warning"),
     ]
 
 
@@ -129,15 +125,9 @@ def _clock(expectation: Expectation, facts: Facts) -> Iterable[Finding]:
 
 
 def _storage(expectation: Expectation, facts: Facts) -> Iterable[Finding]:
+    wanted = f"at least {size_text(FREE_LIMIT)}"
     for path, left in sorted(facts.get("free", {}).items()):
-        yield finding(
-            expectation,
-            f"free space of {path}",
-            left >= FREE_LIMIT,
-            size_text(left),
-            f"at least {size_text(FREE_LIMIT)}",
-            "Make room there.",
-        )
+        yield finding(expectation, f"free space of {path}", left >= FREE_LIMIT, size_text(left), wanted, "Make room there.")
     if "latency" in facts:
         p99 = facts["latency"]["p99"]
         level: Level = "failure" if p99 > SYNC_LIMIT else "warning" if p99 > SYNC_WARNING else "ok"
