@@ -2,6 +2,8 @@
 
 import os
 from pathlib import Path
+from socket import AF_UNIX
+from socket import socket as connection
 
 from rehearsal import paths
 from rehearsal.machines import cgroups, keep
@@ -23,12 +25,18 @@ def start() -> None:
         raise MachineError(f"the path {socket()} is too long for a socket: put the checkout into a shorter one")
     log = paths.state() / "agent.log"
     spawn(*keep.command(keep.AGENT, "ssh-agent", "-D", "-a", str(socket())), log=log)
-    wait_until(socket().exists, 15, lambda: f"ssh-agent did not start: {log.read_text()[-500:]}")
+    wait_until(_listens, 15, lambda: f"ssh-agent did not start: {log.read_text()[-500:]}")
     key = paths.state() / "operator"  # ssh-add refuses a file that others may read, as a checkout's files are
     key.unlink(missing_ok=True)
     key.touch(mode=0o600)
     key.write_text((paths.keys() / "operator").read_text())
     run("env", f"SSH_AUTH_SOCK={socket()}", "ssh-add", "-q", str(key))
+
+
+def _listens() -> bool:
+    """The socket's file is there a moment before anything listens on it."""
+    with connection(AF_UNIX) as probe:
+        return probe.connect_ex(str(socket())) == 0
 
 
 def stop() -> None:
