@@ -8,9 +8,11 @@ from config.model import Homelab
 from config.problems import Problem
 
 RESERVED = {
+    "no network": IPv4Network("0.0.0.0/8"),
     "this computer": IPv4Network("127.0.0.0/8"),
     "link-local addresses and cloud metadata": IPv4Network("169.254.0.0/16"),
     "multicast": IPv4Network("224.0.0.0/4"),
+    "nobody yet": IPv4Network("240.0.0.0/4"),
 }
 ADDRESSES = "homelab:mesh.addresses"
 CLIENTS = "homelab:mesh.clients"
