@@ -15,6 +15,7 @@ import yaml
 from rehearsal import paths
 from rehearsal.engine.home import home
 from rehearsal.machines import machine
+from rehearsal.machines.shell import wait_until
 
 ROOT = paths.checkout()
 STACK = "dev"
@@ -98,8 +99,8 @@ class Lab:
         finally:
             self.config = None
 
-    def kill_when(self, word: str, *words: str) -> str:
-        """SIGKILL the engine of `pulumi WORDS` once `word` shows in what it prints; gives what it printed until then."""
+    def kill_when(self, word: str, *words: str, once: Callable[[], bool] = lambda: True) -> str:
+        """SIGKILL the engine of `pulumi WORDS` when `word` shows in what it prints and `once` holds; gives what it printed until then."""
         argv = self.argv(*words)
         pipe = subprocess.PIPE
         with subprocess.Popen(argv, env=self.environment, cwd=ROOT, stdout=pipe, stderr=subprocess.STDOUT, text=True) as engine:
@@ -108,6 +109,7 @@ class Lab:
             for line in engine.stdout:
                 printed.append(line)
                 if word in line:
+                    wait_until(once, 60, lambda: f"{word!r} came, but what was waited for then did not")
                     engine.send_signal(signal.SIGKILL)
                     break
             engine.stdout.close()

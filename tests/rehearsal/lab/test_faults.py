@@ -1,0 +1,153 @@
+"""What happens to machines, disks and runs in the life of a lab. Each test leaves the lab whole for the next."""
+
+import json
+import os
+import re
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from config.load import read
+from rehearsal.machines import cgroups, machine
+from rehearsal.machines.lab import specs
+from tests.rehearsal.lab.lab import STACK, Lab
+from tests.rehearsal.lab.test_lab import MESH
+
+pytestmark = pytest.mark.faults
+
+
+def whole(lab: Lab) -> None:
+    """The next run ends well and everybody reaches everybody."""
+    lab.up()
+    for one in MESH:
+        for other, address in MESH.items():
+            assert one == other or lab.reaches(one, address), f"{one} -> {other}"
+
+
+def identity(lab: Lab) -> tuple[str, str]:
+    """The SSH host key and the mesh key of the VPS, public halves."""
+    return (
+        lab.inside("nimbus", "cat", "/etc/ssh/ssh_host_ed25519_key.pub").stdout.split()[1],
+        lab.inside("nimbus", "cat", "/etc/tinc/homelab/rsa_key.pub").stdout,
+    )
+
+
+def test_a_run_killed_while_the_vps_is_bought_never_buys_a_second(lab: Lab) -> None:
+    lab.account("delete", lab.servers()[0]["id"])
+    lab.command("forget", "nimbus")
+    lab.kill_when("fleet-nimbus-server creating", "up", "--yes", "--skip-preview", once=lambda: bool(lab.servers()))
+    (orphan,) = lab.servers()
+    refused = lab.up(ok=False)
+    said = refused.stdout + refused.stderr
+    assert refused.returncode != 0 and lab.servers() == [orphan]
+    assert orphan["id"] in said and "pulumi import" in said and "delete it" in said
+    lab.account("delete", orphan["id"])
+    whole(lab)
+    lab.pulumi("refresh", "--yes", "--skip-preview", "--clear-pending-creates")
+
+
+@pytest.mark.parametrize("state", ["alive", "frozen"])
+def test_the_vps_is_rebuilt_at_the_same_address_with_the_same_identity(lab: Lab, state: str) -> None:
+    before, old = identity(lab), lab.servers()[0]
+    if state == "frozen":
+        for pid in cgroups.processes(old["machine"]):
+            os.kill(pid, signal.SIGSTOP)
+    lab.up("--replace", lab.urn("fleet-nimbus-server"))
+    (new,) = lab.servers()
+    assert new["id"] != old["id"] and identity(lab) == before
+    whole(lab)
+    lab.up("--expect-no-changes")
+
+
+def test_a_vps_deleted_behind_pulumis_back_comes_again_after_forget(lab: Lab) -> None:
+    before = identity(lab)
+    lab.account("delete", lab.servers()[0]["id"])
+    gone = lab.pulumi("refresh", "--yes", "--skip-preview", ok=False)
+    assert gone.returncode != 0 and "instance not found" in gone.stdout + gone.stderr
+    said = lab.command("forget", "nimbus").stdout
+    assert "fleet-nimbus-server" in said and "Nothing else was touched" in said
+    whole(lab)
+    assert identity(lab) == before
+
+
+def test_a_home_machine_installed_anew_rejoins_with_its_new_host_key(lab: Lab) -> None:
+    printed = lab.command_machines("reinstall", "absis").stdout
+    found = re.search(r"ssh-ed25519 \S+", printed)
+    assert found, printed
+    refused = lab.pulumi("up", "--yes", "--skip-preview", "--replace", lab.urn("fleet-absis-contact"), ok=False)
+    assert refused.returncode != 0 and "answers with another host key" in refused.stdout + refused.stderr
+
+    def pin(said):
+        said["homelab:machines"]["absis"]["ssh"]["hostKey"] = found.group()
+
+    with lab.edited(pin):
+        whole(lab)
+        lab.up("--expect-no-changes")
+    machine.reinstall(next(spec for spec in specs(read(STACK)) if spec.name == "absis"))
+    whole(lab)
+
+
+@contextmanager
+def planted(lab: Lab) -> Iterator[None]:
+    """A foreign firewall on leviathan, a foreign listener on absis."""
+    table = "table inet foreign { chain input { type filter hook input priority 10; policy drop; accept; } }"
+    listen = "import socket, time; kept = socket.create_server(('0.0.0.0', 6443)); time.sleep(600)"
+    lab.inside("leviathan", "nft", "-f", "-", stdin=table)
+    lab.inside("absis", "systemd-run", "--unit=foreign-listener", "--collect", "python3", "-c", listen)
+    try:
+        yield
+    finally:
+        lab.inside("leviathan", "nft", "delete", "table", "inet", "foreign")
+        lab.inside("absis", "systemctl", "stop", "foreign-listener")
+
+
+def test_a_preflight_with_five_faults_on_two_machines_reports_all_five_and_changes_nothing(lab: Lab) -> None:
+    def claim(said):
+        machines = said["homelab:machines"]
+        machines["leviathan"]["disks"].append({"id": "virtio-lev-9", "serial": "LEV-9", "size": "5GB", "bay": 9})
+        machines["absis"]["memory"] = "512GiB"
+        machines["absis"]["disks"][0]["serial"] = "ABS-7"
+
+    with planted(lab), lab.edited(claim):
+        refused = lab.up(ok=False)
+    said = refused.stdout
+    report = said[said.rindex("Diagnostics") :]
+    assert refused.returncode != 0
+    assert "virtio-lev-9" in report and "512" in report and "ABS-7" in report and "6443" in report and "foreign" in report, report
+    assert "5 failures" in report, report
+    whole(lab)
+
+
+def test_destroy_then_up_gives_the_same_lab_again(lab: Lab) -> None:
+    before = identity(lab)
+    lab.pulumi("destroy", "--yes", "--skip-preview")
+    assert lab.servers() == [] and not lab.reaches("leviathan", MESH["absis"])
+    whole(lab)
+    assert identity(lab) == before
+
+
+def test_members_come_back_by_themselves_after_a_power_cut_of_all(lab: Lab) -> None:
+    names = [lab.machine(name) for name in MESH]
+    for name in names:
+        machine.kill(name)
+    for name in names:
+        machine.boot(name)
+    for one in MESH:
+        assert all(lab.reaches(one, address) for other, address in MESH.items() if other != one), one
+    lab.up("--expect-no-changes")
+
+
+def test_home_stays_together_when_the_uplink_is_gone(lab: Lab) -> None:
+    name = lab.machine("nimbus")
+    machine.kill(name)
+    try:
+        assert lab.reaches("leviathan", MESH["absis"]) and lab.reaches("absis", MESH["leviathan"])
+    finally:
+        machine.boot(name)
+    whole(lab)
+
+
+def test_no_output_of_the_stack_is_a_private_key(lab: Lab) -> None:
+    assert "PRIVATE KEY" not in json.dumps(lab.outputs())
