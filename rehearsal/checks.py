@@ -72,7 +72,6 @@ def problems(host: Host) -> list[str]:
 def look() -> Host:
     """The host as it is; nothing is changed."""
     linux = platform.system() == "Linux"
-    owner = networks.owner()
     return Host(
         system=platform.system(),
         root=os.geteuid() == 0,
@@ -80,7 +79,7 @@ def look() -> Host:
         engine=_engine(),
         missing=missing(),
         apt=shutil.which("apt-get") is not None,
-        other=owner if owner and owner != paths.state() and owner.exists() else None,
+        other=networks.stranger(),
         free=shutil.disk_usage(_existing(paths.cache())).free,
         overlaps=_overlaps() if linux and shutil.which("ip") else (),
         groups=linux and any(os.access(tree, os.W_OK) for tree in cgroups.trees()) if cgroups.ROOT.exists() else False,

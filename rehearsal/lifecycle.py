@@ -70,9 +70,7 @@ def down() -> int:
     """Nothing stays: machines, networks, rules, state. Gives an exit status: 1 when something could not be removed."""
     if os.geteuid() != 0:
         raise MachineError("Only root can take the rehearsal's machines and networks down: run `sudo make down`.")
-    owner = networks.owner()
-    if owner and owner != paths.state() and owner.exists():
-        raise MachineError(f"The rehearsal that runs on this host belongs to another checkout: run `make down` there ({owner}).")
+    networks.require_ours()
     with _alone(), step("taking everything down"):
         left = lab.down()
     for line in left:

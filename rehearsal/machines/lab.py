@@ -33,12 +33,17 @@ def up(homelab: Homelab) -> None:
             image.ensure()
     with step("networks home, internet and cafe"):
         networks.up()
-    if problems := together(partial(_start, spec) for spec in wanted):
+    others = [partial(_again, name) for name in machine.names() if name not in {spec.name for spec in wanted}]
+    if problems := together([*(partial(_start, spec) for spec in wanted), *others]):
         raise MachineError("\n".join(problems))
 
 
 def down() -> list[str]:
-    """Everything gone, also after a crash of anything; gives what could not be removed, one line each."""
+    """Everything gone, also after a crash of anything; gives what could not be removed, one line each.
+
+    MachineError, and nothing touched, when it is another checkout's rehearsal that runs here.
+    """
+    networks.require_ours()
     problems = together(partial(_end, name) for name in cgroups.names())
     for act in (_unmount, partial(disks.detach, paths.state()), networks.down, _forget):
         problems += together([act])
@@ -88,6 +93,13 @@ def _start(spec: Spec) -> None:
         return
     with step(f"{spec.name} ({spec.network}, {spec.address.ip})"):
         machine.start(spec)
+
+
+def _again(name: str) -> None:
+    """A rented machine that lost its power with the host, or by hand."""
+    if not machine.running(name):
+        with step(f"{name} (rented, off)"):
+            machine.boot(name)
 
 
 def _end(name: str) -> None:

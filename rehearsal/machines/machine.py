@@ -101,9 +101,11 @@ def run(name: str, argv: Sequence[str], stdin: str = "", timeout: float = 60) ->
     pid = leader(name)
     if pid is None:
         raise MachineError(f"machine {name} is not running")
+    # nsenter keeps the host's capabilities, so the clock's is dropped here as it is for the machine itself.
+    capable = ("setpriv", "--bounding-set=-sys_time", "--inh-caps=-sys_time")
     enter = ("nsenter", f"--target={pid}", "--mount", "--uts", "--ipc", "--net", "--pid", "--root", "--wd", "--")
     clean = ("env", "-i", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", "HOME=/root")
-    return subprocess.run((*enter, *clean, *argv), input=stdin, capture_output=True, text=True, timeout=timeout, check=False)
+    return subprocess.run((*enter, *capable, *clean, *argv), input=stdin, capture_output=True, text=True, timeout=timeout, check=False)
 
 
 def leader(name: str) -> int | None:

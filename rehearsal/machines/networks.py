@@ -5,6 +5,7 @@ host's firewall. The host keeps two veth ends and one nft table.
 """
 
 import json
+import os
 import sys
 from ipaddress import IPv4Address, ip_address
 from pathlib import Path
@@ -28,33 +29,43 @@ def owner() -> Path | None:
         return None
 
 
+def stranger() -> Path | None:
+    """The state folder of another checkout's rehearsal that holds this host. One that was deleted holds nothing."""
+    holder = owner()
+    return holder if holder and holder != paths.state() and holder.exists() else None
+
+
+def require_ours() -> None:
+    """MachineError when the rehearsal of another checkout is up on this host."""
+    if other := stranger():
+        raise MachineError(f"The rehearsal of another checkout runs on this host: end it there with `make down` ({other}).")
+
+
 def present() -> bool:
-    """Whether all networks stand, made for this checkout."""
-    wanted = {SWITCH, *(router.namespace for router in ROUTERS)}
-    return (
-        owner() == paths.state()
-        and wanted <= set(namespaces())
-        and all(Path(f"/sys/class/net/{link}").exists() for link in LINKS.values())
-        and succeeds("nft", "list", "table", "inet", firewalls.TABLE)
-        and bool(cgroups.processes(keep.CLOCK))
-    )
+    """Whether all networks stand, made for this checkout, and the time server runs."""
+    return _standing() and bool(cgroups.processes(keep.CLOCK))
 
 
 def up() -> None:
-    """Make the networks; nothing to do when they stand. Leavings of an interrupted run are cleared first."""
-    if present():
-        return
-    down()
-    _remember()
-    _switch()
-    for router in ROUTERS:
-        _router(router)
-    _host()
-    _clock()
+    """Make the networks; what stands stays. After an interrupted run all is made anew, and machines that hang in the air are cut off."""
+    require_ours()
+    if not _standing():
+        for name in cgroups.names():
+            cgroups.kill(name)
+        down()
+        _remember()
+        _switch()
+        for router in ROUTERS:
+            _router(router)
+        _host()
+    FORWARDING.write_text("1")
+    if not cgroups.processes(keep.CLOCK):
+        _clock()
 
 
 def down() -> None:
     """Remove the networks, whatever is left of them, and put the host's settings back. Machines must be gone."""
+    require_ours()
     cgroups.kill(keep.CLOCK)
     cgroups.remove(keep.CLOCK)
     for namespace in namespaces():
@@ -95,7 +106,15 @@ def _remember() -> None:
         run("modprobe", "br_netfilter")
         BRIDGED.write_text("0")  # loading it must not change what the host's own bridges do
         BRIDGED.with_name("bridge-nf-call-ip6tables").write_text("0")
-    RECORD.write_text(json.dumps({"state": str(paths.state()), "ip_forward": FORWARDING.read_text().strip()}))
+    scratch = RECORD.with_suffix(".new")
+    scratch.write_text(json.dumps({"state": str(paths.state()), "ip_forward": FORWARDING.read_text().strip()}))
+    try:
+        os.link(scratch, RECORD)  # of two checkouts that come at once, one gets the host
+    except FileExistsError:
+        require_ours()
+        raise MachineError(f"{RECORD} appeared meanwhile: another `up` is under way in this checkout") from None
+    finally:
+        scratch.unlink(missing_ok=True)
 
 
 def _restore() -> None:
@@ -105,6 +124,16 @@ def _restore() -> None:
         return  # never changed, or already put back
     finally:
         RECORD.unlink(missing_ok=True)
+
+
+def _standing() -> bool:
+    wanted = {SWITCH, *(router.namespace for router in ROUTERS)}
+    return (
+        owner() == paths.state()
+        and wanted <= set(namespaces())
+        and all(Path(f"/sys/class/net/{link}").exists() for link in LINKS.values())
+        and succeeds("nft", "list", "table", "inet", firewalls.TABLE)
+    )
 
 
 def _batch(namespace: str, text: str) -> None:
@@ -152,7 +181,6 @@ def _host() -> None:
     for part in CLAIMED:
         run("ip", "route", "add", str(part), "dev", LINKS["internet"])
     run("sysctl", "-q", "-w", f"net.ipv4.conf.{LINKS['internet']}.proxy_arp=1", f"net.ipv4.neigh.{LINKS['internet']}.proxy_delay=0")
-    FORWARDING.write_text("1")
 
 
 def _clock() -> None:
