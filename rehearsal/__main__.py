@@ -6,7 +6,7 @@ import sys
 from dataclasses import replace
 
 from config.problems import Refused
-from rehearsal import lifecycle, paths, report
+from rehearsal import lifecycle, paths, program, report
 from rehearsal.engine.problem import EngineProblem
 from rehearsal.machines import machine
 from rehearsal.machines.folder import Folder
@@ -44,7 +44,7 @@ def env() -> int:
 def engine(arguments: list[str]) -> int:
     """Become pulumi, on the dev stack's state."""
     variables = lifecycle.environment()
-    lifecycle.ensure_stack(variables)
+    program.ensure_stack(variables)
     os.chdir(paths.checkout())
     os.execvpe("pulumi", ["pulumi", *arguments], {**os.environ, **variables})
 

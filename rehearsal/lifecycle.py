@@ -4,8 +4,6 @@ import fcntl
 import json
 import os
 import shlex
-import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -14,15 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from config.load import read
-from rehearsal import agent, checks, paths, report
+from rehearsal import agent, checks, paths, program, report
 from rehearsal.engine.home import home
-from rehearsal.machines import keep, lab, laptop, machine, networks
+from rehearsal.machines import lab, laptop, machine, networks
 from rehearsal.machines.folder import Folder
 from rehearsal.machines.progress import say, step
 from rehearsal.machines.shell import MachineError
+from rehearsal.program import STACK
 from rehearsal.report import Row
-
-STACK = "dev"
 
 
 def environment() -> dict[str, str]:
@@ -52,7 +49,7 @@ def up() -> int:
             lab.up(homelab)
             agent.start()
         with _stage("program", seconds):
-            status = program(variables)
+            status = program.up(variables)
         if status:
             say(f"pulumi ended with status {status}; when its message is dealt with, run `make up` again: it goes on from there")
             return status
@@ -78,37 +75,9 @@ def down() -> int:
     return 1 if left else 0
 
 
-def program(variables: Mapping[str, str]) -> int:
-    """`pulumi up` on the dev stack, its output as it comes. Gives its exit status."""
-    ensure_stack(variables)
-    argv = keep.command(keep.ENGINE, "pulumi", "up", "--yes", "--stack", STACK)
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches pulumi too, which ends in order: wait for that
-    try:
-        with subprocess.Popen(argv, env={**os.environ, **variables}, cwd=paths.checkout(), preexec_fn=_interruptible) as running:
-            return running.wait()
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def ensure_stack(variables: Mapping[str, str]) -> None:
-    """Make the dev stack in its backend when it is not there; its configuration file stays as it is."""
-    if (paths.state() / "backend/.pulumi/stacks/homelab" / f"{STACK}.json").exists():
-        return
-    pulumi(variables, "stack", "init", STACK)
-
-
-def pulumi(variables: Mapping[str, str], *arguments: str) -> str:
-    """Standard output of a short pulumi command."""
-    argv = ("pulumi", *arguments, "--non-interactive")
-    done = subprocess.run(argv, env={**os.environ, **variables}, cwd=paths.checkout(), capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise MachineError(f"`{shlex.join(argv)}` failed: {done.stderr.strip()[-1500:]}")
-    return done.stdout
-
-
 def _meet(variables: Mapping[str, str], clients: Mapping[str, str]) -> list[Row]:
     """The laptop joins, and everyone's round-trip times to everyone, as rows."""
-    outputs = json.loads(pulumi(variables, "stack", "output", "--json", "--stack", STACK, "--show-secrets"))
+    outputs = json.loads(program.pulumi(variables, "stack", "output", "--json", "--stack", STACK, "--show-secrets"))
     members: dict[str, Any] = outputs["machines"]
     times: dict[str, dict[str, float | None]] = outputs["roundTripTimes"]
     rows = [_row(name, member, times.get(name, {})) for name, member in members.items()]
@@ -127,10 +96,6 @@ def _meet(variables: Mapping[str, str], clients: Mapping[str, str]) -> list[Row]
 def _row(name: str, member: Mapping[str, Any], peers: Mapping[str, float | None]) -> Row:
     address = member.get("public") or member.get("lan") or member["host"]
     return Row(name, member["role"], member["site"], str(address).partition("/")[0], member["mesh"], peers)
-
-
-def _interruptible() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @contextmanager
