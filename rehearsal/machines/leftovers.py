@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from rehearsal import paths
-from rehearsal.machines import cgroups, firewalls, networks
+from rehearsal.machines import cgroups, firewalls, iptables, networks
 from rehearsal.machines.disks import attached
 from rehearsal.machines.folder import all_machines
 from rehearsal.machines.shell import succeeds
@@ -21,6 +21,7 @@ def find() -> list[str]:
     found += [f"network interface {name}" for name in networks.links()]
     if succeeds("nft", "list", "table", "inet", firewalls.TABLE):
         found.append(f"nft table inet {firewalls.TABLE}")
+    found += [f"iptables rule {rule}" for rule in iptables.left()]
     if networks.RECORD.exists():
         found.append(f"{networks.RECORD}: this host's settings were not put back")
     if all_machines().exists():

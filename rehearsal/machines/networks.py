@@ -11,7 +11,7 @@ from ipaddress import IPv4Address, ip_address
 from pathlib import Path
 
 from rehearsal import paths
-from rehearsal.machines import cgroups, firewalls, keep
+from rehearsal.machines import cgroups, firewalls, iptables, keep
 from rehearsal.machines.addresses import BRIDGES, CLAIMED, DESK, GATEWAY, GATEWAY6, LINKS, ROUTERS, SWITCH, Router
 from rehearsal.machines.shell import MachineError, inside, run, succeeds, wait_until
 
@@ -73,6 +73,7 @@ def down() -> None:
     for link in links():
         run("ip", "link", "delete", link, check=False)  # its other end may have taken it along
     run("nft", "-f", "-", stdin=f"table inet {firewalls.TABLE}\ndelete table inet {firewalls.TABLE}\n")
+    iptables.close_way()
     _restore()
 
 
@@ -170,6 +171,7 @@ route add default via {GATEWAY.ip}
 def _host() -> None:
     forwarded = FORWARDING.read_text().strip() == "1"
     run("nft", "-f", "-", stdin=firewalls.host(resolver(), forwarded))
+    iptables.open_way()
     for network, link in LINKS.items():
         run("ip", "link", "add", link, "type", "veth", "peer", "name", f"host-{network}", "netns", SWITCH)
         _batch(SWITCH, f"link set host-{network} master {BRIDGES[network]} up\n")

@@ -1,6 +1,8 @@
 from ipaddress import IPv4Address, ip_network
 
-from rehearsal.machines import firewalls
+import pytest
+
+from rehearsal.machines import firewalls, iptables
 from rehearsal.machines.spec import EdgeRule
 
 ANY4, ANY6 = ip_network("0.0.0.0/0"), ip_network("::/0")
@@ -44,3 +46,21 @@ def test_a_host_that_did_not_forward_goes_on_forwarding_nothing_of_its_own() -> 
     strangers = 'iifname != "hl-*" oifname != "hl-*" drop'
     assert strangers in firewalls.host(IPv4Address("192.0.2.53"), forwarded_before=False)
     assert strangers not in firewalls.host(IPv4Address("192.0.2.53"), forwarded_before=True)
+
+
+@pytest.mark.parametrize(("policy", "chains"), [("ACCEPT", set()), ("DROP", {"INPUT", "FORWARD"})])
+def test_the_hosts_own_firewall_is_passed_only_where_it_drops_by_policy(
+    policy: str, chains: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inserted: set[str] = set()
+
+    def run(*argv: str) -> str:
+        if "-I" in argv:
+            inserted.add(argv[3])
+            assert iptables.MARK in argv
+        return f"-P {argv[3]} {policy}\n"
+
+    monkeypatch.setattr(iptables, "run", run)
+    monkeypatch.setattr(iptables.shutil, "which", lambda _: "/usr/sbin/iptables")
+    iptables.open_way()
+    assert inserted == chains
