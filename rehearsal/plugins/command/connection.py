@@ -3,7 +3,8 @@
 import asyncio
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -61,13 +62,9 @@ def connection(given: Mapping[str, Any]) -> Connection:
 
 
 def options(to: Connection) -> dict[str, Any]:
-    """What asyncssh is told: nothing of the person's own SSH configuration gets in. Raises Failure for unreadable keys."""
-    chosen: dict[str, Any] = {"username": to.user, "port": to.port, "config": None, "known_hosts": None, "client_keys": None}
+    """What asyncssh is told: nothing of the person's own SSH configuration gets in. Raises Failure for an unreadable host key."""
+    chosen: dict[str, Any] = {"username": to.user, "port": to.port, "config": None, "known_hosts": None}
     chosen |= {"agent_path": None, "gss_host": None, "login_timeout": 0, "connect_timeout": None, "password": to.password}
-    if to.private_key is not None:
-        chosen["client_keys"] = [_private_key(to)]
-    elif to.agent is not None:
-        chosen |= {"agent_path": to.agent, "client_keys": ()}
     if to.host_key is not None:
         key = _host_key(to.host_key)
         chosen |= {"known_hosts": ([key], [], []), "server_host_key_algs": [key.algorithm.decode()]}
@@ -110,12 +107,32 @@ async def dial(to: Connection, step: Step, interrupted: asyncio.Event) -> asyncs
 
 
 async def _once(to: Connection, chosen: Mapping[str, Any]) -> asyncssh.SSHClientConnection:
-    async with asyncio.timeout(to.patience or None):
-        opened = await asyncssh.connect(to.host, **chosen)
+    async with asyncio.timeout(to.patience or None), keys(to) as client_keys:
+        opened = await asyncssh.connect(to.host, client_keys=client_keys, **chosen)
     wire_socket = opened.get_extra_info("socket")
     for option, value in ((socket.TCP_KEEPIDLE, 15), (socket.TCP_KEEPINTVL, 15), (socket.TCP_KEEPCNT, 9)):
         wire_socket.setsockopt(socket.IPPROTO_TCP, option, value)
     return opened
+
+
+@asynccontextmanager
+async def keys(to: Connection) -> AsyncIterator[list[asyncssh.SSHKey | asyncssh.SSHKeyPair] | None]:
+    """What to authenticate with, for as long as the context lasts: the private key, else the agent's keys. Raises Failure at once
+    for an unreadable key or an agent that does not answer. (asyncssh's own way to an agent adds the keys of the home folder.)"""
+    if to.private_key is not None:
+        yield [_private_key(to)]
+    elif to.agent is None:
+        yield None
+    else:
+        async with await _agent(to.agent) as agent:
+            yield list(await agent.get_keys()) or None
+
+
+async def _agent(path: str) -> asyncssh.SSHAgentClient:
+    try:
+        return await asyncssh.connect_agent(path)
+    except OSError as error:
+        raise Failure(f"dial unix {path}: connect: {(error.strerror or str(error)).lower()}") from None
 
 
 def _words(to: Connection, error: Exception) -> str:

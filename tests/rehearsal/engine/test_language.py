@@ -36,7 +36,7 @@ def test_the_virtual_environment_of_the_project_is_honoured(tmp_path: Path) -> N
 
 
 def test_a_missing_virtual_environment_is_named_with_the_remedy(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"'env'.*make \.venv"):
+    with pytest.raises(FileNotFoundError, match=r"'env'.*make \.venv/ready"):
         language.interpreter(tmp_path, {"virtualenv": "env"})
 
 

@@ -32,15 +32,28 @@ def test_no_secret_shows_in_a_connection_as_text() -> None:
     assert "hush" not in shown
 
 
-@pytest.mark.parametrize(
-    ("given", "agent"),
-    [({}, "/from/environment"), ({"agentSocketPath": "/named"}, "/named"), ({"privateKey": True}, None)],
-)
-def test_the_agent_is_used_when_there_is_no_private_key(monkeypatch: pytest.MonkeyPatch, given: dict[str, Any], agent: str | None) -> None:
-    monkeypatch.setenv("SSH_AUTH_SOCK", "/from/environment")
-    if "privateKey" in given:
-        given = {"privateKey": asyncssh.generate_private_key("ssh-ed25519").export_private_key().decode()}
-    assert connection.options(connection.connection({"host": "h", **given}))["agent_path"] == agent
+async def used(**given: Any) -> Any:
+    async with connection.keys(connection.connection({"host": "h", **given})) as found:
+        return found
+
+
+def test_with_a_private_key_no_agent_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSH_AUTH_SOCK", "/no/agent")
+    key = asyncssh.generate_private_key("ssh-ed25519")
+    assert asyncio.run(used(privateKey=key.export_private_key().decode())) == [key]
+
+
+def test_an_agent_that_does_not_answer_fails_at_once_by_its_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSH_AUTH_SOCK", "/no/agent")
+    with pytest.raises(Failure, match=r"^dial unix /no/agent: connect: no such file or directory$"):
+        asyncio.run(used())
+    with pytest.raises(Failure, match=r"^dial unix /named: "):
+        asyncio.run(used(agentSocketPath="/named"))
+
+
+def test_without_key_and_agent_the_keys_of_the_home_folder_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    assert asyncio.run(used()) is None
 
 
 def dialled(monkeypatch: pytest.MonkeyPatch, limit: int, failures: int) -> tuple[list[str], int]:
