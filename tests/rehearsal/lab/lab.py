@@ -12,8 +12,7 @@ from typing import Any
 
 import yaml
 
-from rehearsal import paths
-from rehearsal.engine.home import home
+from rehearsal import lifecycle, paths
 from rehearsal.machines import machine
 from rehearsal.machines.shell import wait_until
 
@@ -26,7 +25,7 @@ class Lab:
     """What `make up` brought up. Machines are named as in the plan; a rented one is found through the account."""
 
     def __init__(self) -> None:
-        self.environment = {**os.environ, **home(ROOT), "SSH_AUTH_SOCK": str(paths.state() / "agent.sock")}
+        self.environment = {**os.environ, **lifecycle.environment()}
         self.config: Path | None = None
 
     def argv(self, *words: str) -> list[str]:
@@ -78,13 +77,14 @@ class Lab:
     def inside(self, name: str, *argv: str, stdin: str = "") -> Run:
         return machine.run(self.machine(name), argv, stdin=stdin)
 
-    def reaches(self, name: str, address: str, size: int = 1400) -> bool:
-        ping = ("ping", "-n", "-q", "-M", "do", "-s", str(size - 28), "-c", "2", "-i", "0.2", "-w", "20", address)
+    def reaches(self, name: str, address: str, size: int = 1400, within: int = 50) -> bool:
+        """Whether two packets of `size` bytes, not to be fragmented, are answered `within` seconds."""
+        ping = ("ping", "-n", "-q", "-M", "do", "-s", str(size - 28), "-c", "2", "-i", "0.2", "-w", str(within), address)
         return self.inside(name, *ping).returncode == 0
 
     def outside(self, code: str, *arguments: str) -> Run:
-        """Python run where the Internet is: in the namespace of the cafe's router."""
-        argv = ["ip", "netns", "exec", "hl-r-cafe", sys.executable, "-c", code, *arguments]
+        """Python run where the Internet is: this host has an address on that network, IPv4 and IPv6."""
+        argv = [sys.executable, "-c", code, *arguments]
         return subprocess.run(argv, capture_output=True, text=True, timeout=120, check=True)
 
     @contextmanager

@@ -123,7 +123,7 @@ def test_a_preflight_with_five_faults_on_two_machines_reports_all_five_and_chang
 def test_destroy_then_up_gives_the_same_lab_again(lab: Lab) -> None:
     before = identity(lab)
     lab.pulumi("destroy", "--yes", "--skip-preview")
-    assert lab.servers() == [] and not lab.reaches("leviathan", MESH["absis"])
+    assert lab.servers() == [] and not lab.reaches("leviathan", MESH["absis"], within=5)
     whole(lab)
     assert identity(lab) == before
 

@@ -50,10 +50,10 @@ def test_round_trip_times_of_every_pair_of_machines_are_an_output(lab: Lab) -> N
     }
 
 
-def test_the_vps_cannot_open_a_connection_to_a_home_address(lab: Lab) -> None:
-    ping = lab.inside("nimbus", "ping", "-n", "-c", "1", "-W", "2", "192.168.77.10")
-    assert ping.returncode != 0
-    assert lab.inside("leviathan", "ping", "-n", "-c", "1", "-W", "2", "203.0.113.100").returncode == 0
+def test_the_vps_cannot_open_a_connection_to_a_home_address_but_home_can_to_the_vps(lab: Lab) -> None:
+    connect = "import socket, sys; socket.create_connection((sys.argv[1], 22), timeout=3)"
+    assert lab.inside("leviathan", "python3", "-c", connect, "203.0.113.100").returncode == 0
+    assert lab.inside("nimbus", "python3", "-c", connect, "192.168.77.10").returncode != 0
 
 
 def test_a_second_up_changes_nothing(lab: Lab) -> None:
@@ -93,7 +93,7 @@ def test_a_killed_engine_leaves_nothing_that_the_next_up_cannot_finish(lab: Lab)
     with lab.edited(lambda said: said["homelab:mesh"].update(underlayMtu=1400)):
         lab.kill_when("mesh-join", "up", "--yes", "--skip-preview")
         lab.up()
-        assert lab.reaches("absis", MESH["nimbus"], size=1336) and not lab.reaches("absis", MESH["nimbus"], size=1400)
+        assert lab.reaches("absis", MESH["nimbus"], size=1336) and not lab.reaches("absis", MESH["nimbus"], size=1400, within=5)
     lab.up()
     assert lab.reaches("absis", MESH["nimbus"])
 
@@ -113,6 +113,6 @@ def test_a_wrong_host_key_is_refused_and_named(lab: Lab) -> None:
 def test_a_client_that_is_taken_out_is_cut_off_and_comes_back(lab: Lab) -> None:
     with lab.edited(lambda said: said["homelab:mesh"].pop("clients")):
         lab.up()
-        assert not lab.reaches("laptop", MESH["nimbus"]) and not lab.reaches("laptop", MESH["absis"])
+        assert not lab.reaches("laptop", MESH["nimbus"], within=5) and not lab.reaches("laptop", MESH["absis"], within=5)
     lab.up()
     assert lab.reaches("laptop", MESH["absis"])
