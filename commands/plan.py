@@ -36,9 +36,7 @@ def _mesh(lab: Plan) -> str:
 
 
 def _disks(homelab: Homelab) -> str:
-    rows = [
-        [name, disk.bay or "", disk.serial, str(disk.size), disk.id] for name, said in homelab.machines.items() for disk in said.disks
-    ]
+    rows = [[name, disk.bay or "", disk.serial, str(disk.size), disk.id] for name, said in homelab.machines.items() for disk in said.disks]
     return tabulate(rows, headers=["machine", "bay", "serial", "size", "by-id"]) if rows else ""
 
 

@@ -45,9 +45,7 @@ def test_every_pair_reaches_each_other_with_full_size_packets(lab: Lab, one: str
 
 def test_round_trip_times_of_every_pair_of_machines_are_an_output(lab: Lab) -> None:
     times = lab.outputs()["roundTripTimes"]
-    assert {(one, other) for one, peers in times.items() for other in peers} == {
-        pair for pair in PAIRS if "laptop" not in pair
-    }
+    assert {(one, other) for one, peers in times.items() for other in peers} == {pair for pair in PAIRS if "laptop" not in pair}
 
 
 def test_the_vps_cannot_open_a_connection_to_a_home_address_but_home_can_to_the_vps(lab: Lab) -> None:
