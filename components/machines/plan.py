@@ -51,6 +51,8 @@ class Rented:
             "ssh_genkeytypes": [],
             "ssh_keys": {"ed25519_private": self.private_host_key.get_secret_value(), "ed25519_public": self.host_key},
             "users": [{"name": "root", "lock_passwd": True, "ssh_authorized_keys": [self.operator_key]}],
+            # Vultr's images come with ufw on; two firewalls that do not know of each other lock people out.
+            "runcmd": [["sh", "-c", "! command -v ufw >/dev/null || ufw --force disable"]],
         }
         return "#cloud-config\n" + yaml.safe_dump(said, sort_keys=True)
 

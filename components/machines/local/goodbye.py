@@ -20,6 +20,8 @@ def farewell(target: Target, returncode: int, output: str) -> str:
         return f"{target.name} left: {output.strip()}"
     if returncode == 77:
         return f"{target.name}: nothing of this program is installed there"
+    if "Host key verification failed" in output:
+        return f"{target.name}: the system with the old host key is gone, so there is nothing to leave"
     why = output.strip().splitlines()[-1] if output.strip() else f"exit status {returncode}"
     return (
         f"WARNING {target} could not be asked to leave ({why}). What stays on it: the mesh (tinc@homelab, mesh0), the host firewall "

@@ -33,6 +33,10 @@ def test_a_machine_that_was_installed_anew_has_nothing_to_leave():
     assert "nothing of this program" in farewell(TARGET, 77, "")
 
 
+def test_a_system_that_another_has_replaced_is_not_called_dead():
+    assert "old host key is gone" in farewell(TARGET, 255, "Host key verification failed.\n")
+
+
 @pytest.mark.parametrize("output", ["ssh: connect to host 192.168.77.11 port 22: No route to host\n", ""])
 def test_a_dead_machine_is_named_with_what_stays_on_it_and_how_to_clean_it_later(output):
     said = farewell(TARGET, 255, output)

@@ -60,6 +60,10 @@ def test_user_data_lets_in_the_operator_and_no_password(fleet):
     assert said["ssh_keys"]["ed25519_public"] == fleet.machines["nimbus"].access.host_key
 
 
+def test_user_data_turns_off_the_firewall_that_vultrs_images_come_with(fleet):
+    assert "ufw --force disable" in yaml.safe_load(fleet.machines["nimbus"].access.user_data("nimbus"))["runcmd"][0][-1]
+
+
 def test_a_plan_shows_no_private_key_when_it_is_printed(fleet):
     assert "PRIVATE" not in repr(fleet)
 
