@@ -41,6 +41,19 @@ def test_a_changed_connection_runs_create_again_in_place(remote: Lab) -> None:
     assert remote.ran() == ["create", "create"]
 
 
+def test_a_connection_that_is_not_known_yet_previews_and_is_used_once_it_is(remote: Lab) -> None:
+    program = (
+        "a = local.Command('a', create='printf 127.0.0.1', triggers=[{0}])\n"
+        "remote.Command('c', connection=at(host=a.stdout), create=note('create'), delete=note('delete'))"
+    )
+    assert remote.stack.preview(program.format(1)).operations == {"a": "create", "c": "create"}
+    remote.up()
+    assert remote.ran() == ["create"]
+    remote.stack.preview(program.format(2))
+    assert remote.up().operations["c"] == "same"
+    assert remote.ran() == []
+
+
 def test_another_host_key_is_refused_without_running_anything(remote: Lab) -> None:
     other = asyncssh.generate_private_key("ssh-ed25519").export_public_key().decode().strip()
     run = remote.up(f"remote.Command('c', connection=at(host_key={other!r}), create=note('create'))", fails=True)
