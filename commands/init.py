@@ -14,9 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from config import ceph
 from config.document import ROOT, read_document, stack_file
 from config.edit import Inline, with_secrets
-from config.identities import HOST_KEYS, MESH_KEYS, fingerprint, mesh_public, new_host_key, new_mesh_key, ssh_public
+from config.identities import CEPH, HOST_KEYS, MESH_KEYS, fingerprint, mesh_public, new_host_key, new_mesh_key, ssh_public
+from config.model import Homelab
 from config.passphrase import Box, WrongPassphrase
 from config.problems import Refused
 from config.stack import PREFIX, read
@@ -34,14 +36,28 @@ class Stop(Exception):
 
 @dataclass(frozen=True)
 class Kind:
-    """One sort of identity: where it is kept, how it is made, how its public half is told."""
+    """One sort of identity: whose it is, how it is made, how it is told without giving it away (ValueError when it is none)."""
 
+    owner: str
     title: str
     make: Callable[[], str]
     public: Callable[[str], str]
 
 
-KINDS = {HOST_KEYS: Kind("SSH host key", new_host_key, ssh_public), MESH_KEYS: Kind("mesh key", new_mesh_key, mesh_public)}
+Wanted = Mapping[str, Mapping[str, Kind]]
+"""Secret key of the stack file -> name in its JSON object -> what stands there."""
+
+
+def wanted(homelab: Homelab) -> Wanted:
+    """Every identity that the stack needs."""
+    rented = [name for name, machine in homelab.machines.items() if machine.rented]
+    parts = ceph.PARTS if homelab.storage.filesystem else {}
+    found = {
+        HOST_KEYS: {name: Kind(name, "SSH host key", new_host_key, lambda key: fingerprint(ssh_public(key))) for name in rented},
+        MESH_KEYS: {name: Kind(name, "mesh key", new_mesh_key, lambda key: fingerprint(mesh_public(key))) for name in rented},
+        CEPH: {part: Kind("all", *said) for part, said in parts.items()},
+    }
+    return {name: kinds for name, kinds in found.items() if kinds}
 
 
 @dataclass(frozen=True)
@@ -121,14 +137,15 @@ def init(stack: str, cli: bool, root: Path = ROOT) -> None:
         start(file, root)
     homelab = read(stack, root)
     document = read_document(stack, root)
-    rented = [name for name, machine in homelab.machines.items() if machine.rented]
-    if not rented:
-        print(f"{file.name}: no rented machine, so no identity is needed.")
+    kinds = wanted(homelab)
+    if not kinds:
+        print(f"{file.name}: no rented machine and no storage, so no identity is needed.")
         return
     store = open_store(stack, cli, document, root)
     try:
-        keys, rows = complete({name: _stored(store, name) for name in KINDS}, rented)
-        changed = {name: json.dumps(keys[name], sort_keys=True) for name in KINDS if _made(rows, name)}
+        have = {name: _stored(store, name) for name in kinds}
+        keys, rows = complete(have, kinds)
+        changed = {name: json.dumps(keys[name], sort_keys=True) for name in kinds if keys[name] != have[name]}
         if changed:
             store.put(changed)
     except (Inline, ValueError) as error:
@@ -146,15 +163,15 @@ def start(file: Path, root: Path) -> None:
     print(f"{file.name} is new, a copy of Pulumi.{EXAMPLE}.yaml. Edit it: every machine, address, key and disk in it is an example.")
 
 
-def complete(have: Keys, rented: list[str]) -> tuple[Keys, list[Row]]:
-    """The keys with those added that rented machines lack, and a row for each of them."""
+def complete(have: Keys, kinds: Wanted) -> tuple[Keys, list[Row]]:
+    """The keys with those added that are missing, and a row for each that is wanted."""
     keys, rows = {name: dict(found) for name, found in have.items()}, []
-    for name, kind in KINDS.items():
-        for machine in rented:
-            what = "kept" if machine in keys[name] else "made"
-            private = keys[name].setdefault(machine, "") or kind.make()
-            keys[name][machine] = private
-            rows.append(Row(machine, kind.title, what, fingerprint(kind.public(private))))
+    for name, subjects in kinds.items():
+        for subject, kind in subjects.items():
+            what = "kept" if keys[name].get(subject) else "made"
+            private = keys[name].get(subject) or kind.make()
+            keys[name][subject] = private
+            rows.append(Row(kind.owner, kind.title, what, kind.public(private)))
     return keys, rows
 
 
@@ -196,7 +213,7 @@ def passphrase(stack: str, new: bool) -> str:
 
 def table(rows: list[Row]) -> str:
     """What was made and kept, by public halves."""
-    lines = [("MACHINE", "IDENTITY", "", "PUBLIC HALF"), *((row.machine, row.title, row.what, row.public) for row in rows)]
+    lines = [("MACHINE", "IDENTITY", "", "PUBLIC HALF, OR FINGERPRINT"), *((row.machine, row.title, row.what, row.public) for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(4)]
     return "\n".join("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in lines)
 
@@ -219,12 +236,8 @@ def write(file: Path, text: str) -> None:
 def _stored(store: Store, name: str) -> dict[str, str]:
     found = json.loads(store.get(name) or "{}")
     if not isinstance(found, dict):
-        raise Stop(f"{PREFIX}{name} is not a JSON object of machine names and private keys: delete it from the stack file, then repeat.")
+        raise Stop(f"{PREFIX}{name} is not a JSON object of names and private keys: delete it from the stack file, then repeat.")
     return found
-
-
-def _made(rows: list[Row], name: str) -> bool:
-    return any(row.title == KINDS[name].title and row.what == "made" for row in rows)
 
 
 if __name__ == "__main__":

@@ -20,20 +20,36 @@ from cryptography.hazmat.primitives.serialization import (
 from pydantic import ConfigDict, SecretStr
 
 from config.base import FrozenMapping, Model
+from config.ceph import PLACEHOLDER, CephKeys, ceph_keys
+from config.ceph import TOPIC as CEPH
 from config.problems import Problem
 
-PLACEHOLDER = "(made by make init)"
+__all__ = [
+    "CEPH",
+    "HOST_KEYS",
+    "MESH_KEYS",
+    "PLACEHOLDER",
+    "Identities",
+    "fingerprint",
+    "identities",
+    "mesh_public",
+    "new_host_key",
+    "new_mesh_key",
+    "ssh_public",
+]
+
 HOST_KEYS = "rentedHostKeys"
 MESH_KEYS = "rentedMeshKeys"
 
 
 class Identities(Model):
-    """Private keys of rented machines by machine name: SSH host keys (OpenSSH PEM) and Tinc keys (PKCS#1 PEM)."""
+    """Private keys of rented machines by machine name: SSH host keys (OpenSSH PEM) and Tinc keys (PKCS#1 PEM). Ceph's, if there is any."""
 
     model_config = ConfigDict(validate_by_name=True)
 
     rented_host_keys: FrozenMapping[str, SecretStr]
     rented_mesh_keys: FrozenMapping[str, SecretStr]
+    ceph: CephKeys | None = None
 
     def host_key(self, machine: str) -> SecretStr:
         """The SSH host key of a rented machine. KeyError for any other name."""
@@ -45,9 +61,11 @@ class Identities(Model):
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """Machines with a placeholder in place of a key."""
+        """Machines with a placeholder in place of a key, and Ceph if its own are not all there."""
         both = (self.rented_host_keys, self.rented_mesh_keys)
-        return tuple(sorted({name for keys in both for name, key in keys.items() if key.get_secret_value() == PLACEHOLDER}))
+        machines = {name for keys in both for name, key in keys.items() if key.get_secret_value() == PLACEHOLDER}
+        ceph = self.ceph and (self.ceph.fsid, self.ceph.mon_key.get_secret_value(), self.ceph.admin_key.get_secret_value())
+        return (*sorted(machines), *(["Ceph"] if ceph and PLACEHOLDER in ceph else []))
 
 
 def new_host_key() -> str:
@@ -96,10 +114,13 @@ def fingerprint(public: str) -> str:
 
 
 def identities(
-    stack: str, rented: Iterable[str], secrets: Mapping[str, Mapping[str, str]], preview: bool
+    stack: str, rented: Iterable[str], secrets: Mapping[str, Mapping[str, str]], preview: bool, ceph: bool = False
 ) -> tuple[Identities, list[Problem]]:
-    """The identities of the rented machines out of the decrypted secrets. In a preview missing keys are placeholders, else problems."""
-    problems: list[Problem] = []
+    """The identities of the rented machines, and of Ceph where it is wanted, out of the decrypted secrets.
+
+    In a preview missing keys are placeholders, else problems.
+    """
+    keys, problems = ceph_keys(stack, secrets.get(CEPH, {}), preview) if ceph else (None, [])
     chosen: dict[str, dict[str, SecretStr]] = {HOST_KEYS: {}, MESH_KEYS: {}}
     for topic, kind, public in ((HOST_KEYS, "host key", ssh_public), (MESH_KEYS, "mesh key", mesh_public)):
         for machine in rented:
@@ -107,7 +128,7 @@ def identities(
             problem = _problem(key, kind, machine, public, stack, preview)
             chosen[topic][machine] = SecretStr(PLACEHOLDER if key is None else key)
             problems += [Problem(f"homelab:{topic}.{machine}", *problem)] if problem else []
-    return Identities.model_validate(chosen), problems
+    return Identities.model_validate({**chosen, "ceph": keys}), problems
 
 
 def _problem(key: str | None, kind: str, machine: str, public: Callable[[str], str], stack: str, preview: bool) -> tuple[str, str] | None:

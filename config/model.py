@@ -9,6 +9,7 @@ from config.machines import Machine
 from config.mesh import Mesh
 from config.names import Names
 from config.operator import Operator
+from config.storage import Storage
 from config.types import Fqdn, HostName
 
 
@@ -23,6 +24,7 @@ class Topics(Model):
     mesh: Mesh = Field(description="The private network between all machines and clients")
     names: Names = Field(default_factory=lambda: Names.model_validate({}), description="Name servers and time servers")
     kubernetes: Kubernetes = Field(default_factory=lambda: Kubernetes.model_validate({}), description="The cluster's networks")
+    storage: Storage = Field(default_factory=lambda: Storage.model_validate({}), description="Ceph on the disks of the own machines")
 
 
 class Homelab(Topics):

@@ -5,9 +5,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from config.identities import HOST_KEYS, MESH_KEYS
 from config.model import Topics
-from config.stack import PREFIX
+from config.stack import PREFIX, SECRETS
 
 FILE = Path(__file__).with_name("homelab.schema.json")
 _SECRET = {
@@ -15,7 +14,7 @@ _SECRET = {
     "properties": {"secure": {"type": "string"}},
     "required": ["secure"],
     "additionalProperties": False,
-    "description": "Encrypted private keys of rented machines; `make init` makes them",
+    "description": "Encrypted keys that outlive machines and state; `make init` makes them",
 }
 
 
@@ -24,7 +23,7 @@ def schema() -> dict[str, Any]:
     topics = Topics.model_json_schema()
     definitions = topics.pop("$defs", {})
     known = {f"{PREFIX}{name}": part for name, part in topics["properties"].items()}
-    known |= {f"{PREFIX}{name}": _SECRET for name in (HOST_KEYS, MESH_KEYS)}
+    known |= {f"{PREFIX}{name}": _SECRET for name in SECRETS}
     names = "|".join(name.removeprefix(PREFIX) for name in known)
     config = {
         "type": "object",

@@ -12,12 +12,12 @@ from pydantic import SecretStr, ValidationError
 from config import files
 from config.document import ROOT, read_document
 from config.explain import explain
-from config.identities import HOST_KEYS, MESH_KEYS, identities
+from config.identities import CEPH, HOST_KEYS, MESH_KEYS, identities
 from config.machines import Machine
 from config.model import Homelab, Topics
 from config.problems import Problem, Refused, refuse
 
-SECRETS = (HOST_KEYS, MESH_KEYS)
+SECRETS = (HOST_KEYS, MESH_KEYS, CEPH)
 PREFIX = "homelab:"
 
 
@@ -32,7 +32,7 @@ def parse(stack: str, topics: Mapping[str, object], secrets: Mapping[str, str], 
     except ValidationError as error:
         raise Refused(stack, [*explain(error, Topics), *problems]) from None
     rented = [name for name, machine in understood.machines.items() if machine.rented]
-    keys, missing = identities(stack, rented, said, preview)
+    keys, missing = identities(stack, rented, said, preview, ceph=understood.storage.filesystem is not None)
     homelab = Homelab(**_fields(understood), stack=stack, identities=keys).model_copy(update={"machines": in_order(understood)})
     homelab, unreadable = _with_files(homelab, root) if root else (homelab, [])
     refuse(stack, [*problems, *missing, *unreadable])
@@ -80,8 +80,9 @@ def _secrets(texts: Mapping[str, str]) -> tuple[dict[str, Mapping[str, str]], li
         if isinstance(keys, dict) and all(isinstance(key, str) for key in keys.values()):
             said[name] = keys
         else:
-            message = "not a JSON object of machine names and private keys"
-            problems.append(Problem(f"{PREFIX}{name}", message, "delete it; `make init` makes it"))
+            message = f"not a JSON object of {'names' if name == CEPH else 'machine names'} and private keys"
+            remedy = "restore it from version control" if name == CEPH else "delete it; `make init` makes it"
+            problems.append(Problem(f"{PREFIX}{name}", message, remedy))
     return said, problems
 
 
@@ -106,4 +107,5 @@ def secret_texts(homelab: Homelab) -> tuple[SecretStr, ...]:
     """Every secret the configuration holds, for tests and filters that look for leaks."""
     keys = homelab.identities
     known = [homelab.operator_key] if homelab.operator_key else []
-    return (*keys.rented_host_keys.values(), *keys.rented_mesh_keys.values(), *known)
+    ceph = [keys.ceph.mon_key, keys.ceph.admin_key] if keys.ceph else []
+    return (*keys.rented_host_keys.values(), *keys.rented_mesh_keys.values(), *ceph, *known)

@@ -14,6 +14,7 @@ import pulumi
 import yaml
 from pulumi.runtime import mocks, rpc, settings
 
+from config.ceph import new_fsid, new_key
 from config.identities import new_host_key, new_mesh_key
 
 ROOT = Path(__file__).parents[1]
@@ -110,10 +111,11 @@ def _open(value: Any) -> Any:
 
 @cache
 def identities() -> dict[str, str]:
-    """Fresh keys for nimbus: those of the stack files are encrypted."""
+    """Fresh keys for nimbus and for Ceph: those of the stack files are encrypted."""
     return {
         "homelab:rentedHostKeys": json.dumps({"nimbus": new_host_key()}),
         "homelab:rentedMeshKeys": json.dumps({"nimbus": new_mesh_key()}),
+        "homelab:ceph": json.dumps({"fsid": new_fsid(), "monKey": new_key(), "adminKey": new_key()}),
     }
 
 

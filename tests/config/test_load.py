@@ -8,11 +8,13 @@ import pulumi
 import pytest
 from pulumi.runtime import mocks
 
+from config.ceph import new_fsid, new_key
 from config.document import ROOT, parse_yaml
 from config.identities import new_host_key, new_mesh_key
 from config.load import load, read
 from config.model import Homelab
 from config.problems import Refused
+from config.stack import SECRETS
 
 Load = Callable[..., Homelab]
 
@@ -36,7 +38,7 @@ def loaded() -> Iterator[Load]:
         texts = {
             key: value if isinstance(value, str) else json.dumps(value, sort_keys=True)
             for key, value in said.items()
-            if "rented" not in key
+            if key.removeprefix("homelab:") not in SECRETS
         }
         texts |= {f"homelab:{key}": text for key, text in other.items() if text is not None}
         pulumi.runtime.set_mocks(NoResources(), project="homelab", stack="dev", preview=preview)
@@ -64,7 +66,7 @@ def test_a_stack_read_from_its_file_is_the_one_the_engine_hands_over(loaded: Loa
 def test_a_preview_without_identities_warns_once_and_names_the_command(loaded: Load, warnings: list[str]) -> None:
     loaded()
     (warning,) = warnings
-    assert "nimbus" in warning and "`make init STACK=dev`" in warning
+    assert "nimbus, Ceph" in warning and "`make init STACK=dev`" in warning
 
 
 def test_an_update_without_identities_is_refused(loaded: Load) -> None:
@@ -73,16 +75,17 @@ def test_an_update_without_identities_is_refused(loaded: Load) -> None:
 
 
 def test_an_update_with_identities_loads_them_without_a_warning(loaded: Load, warnings: list[str]) -> None:
-    host, mesh = new_host_key(), new_mesh_key()
-    secrets = {"rentedHostKeys": json.dumps({"nimbus": host}), "rentedMeshKeys": json.dumps({"nimbus": mesh})}
+    host, mesh, ceph = new_host_key(), new_mesh_key(), {"fsid": new_fsid(), "monKey": new_key(), "adminKey": new_key()}
+    secrets = {"rentedHostKeys": json.dumps({"nimbus": host}), "rentedMeshKeys": json.dumps({"nimbus": mesh}), "ceph": json.dumps(ceph)}
     homelab = loaded(False, tuple(secrets), **secrets)
     assert homelab.identities.host_key("nimbus").get_secret_value() == host
     assert homelab.identities.mesh_key("nimbus").get_secret_value() == mesh
+    assert homelab.identities.ceph and homelab.identities.ceph.mon_key.get_secret_value() == ceph["monKey"]
     assert warnings == []
 
 
 def test_the_empty_default_of_an_identity_is_no_identity(loaded: Load, warnings: list[str]) -> None:
-    assert loaded(rentedHostKeys="", rentedMeshKeys="").identities.missing == ("nimbus",)
+    assert loaded(rentedHostKeys="", rentedMeshKeys="", ceph="").identities.missing == ("nimbus", "Ceph")
 
 
 def test_identities_in_plain_text_are_refused(loaded: Load) -> None:

@@ -1,0 +1,31 @@
+"""What is set in the monitors' database, which changes daemons without a restart. Pure."""
+
+from collections.abc import Mapping
+
+from components.storage.layout import Layout
+from components.storage.memory import Budget
+from config.storage import Storage
+
+CACHE_PART = 0.8
+"""Of a metadata server's memory that its cache may take: it goes over its limit by about a quarter."""
+
+Options = Mapping[str, Mapping[str, str]]
+"""Who (`global`, `mon`, `osd/host:absis`, …) -> option -> value, as `ceph config set WHO OPTION VALUE` takes them."""
+
+
+def options(storage: Storage, budgets: Mapping[str, Budget], roles: Layout) -> Options:
+    """Of a configuration with a file system."""
+    files, keep = storage.filesystem, storage.memory
+    assert files
+    said: dict[str, Mapping[str, object]] = {
+        "global": {
+            "osd_pool_default_size": files.replicas,
+            "osd_pool_default_min_size": files.min_replicas,
+            "osd_pool_default_pg_num": 8,
+            "osd_pool_default_pg_autoscale_mode": "off",
+        },
+        "mon": {"auth_allow_insecure_global_id_reclaim": "false", "mon_memory_target": int(keep.monitor)},
+        "mds": {"mds_cache_memory_limit": int(keep.metadata * CACHE_PART)},
+        **{f"osd/host:{name}": {"osd_memory_target": budgets[name].osd_target} for name in roles.hosts},
+    }
+    return {who: {name: str(value) for name, value in values.items()} for who, values in said.items()}
