@@ -1,5 +1,6 @@
 """Run the program (or any function that registers resources) under mocks and look at the graph it registered."""
 
+import asyncio
 import fnmatch
 import json
 import runpy
@@ -125,6 +126,11 @@ def said_in(stack: str) -> dict[str, Any]:
     return {key: value for key, value in said.items() if not (isinstance(value, dict) and "secure" in value)}
 
 
+@cache
+def _loop() -> asyncio.AbstractEventLoop:
+    return asyncio.new_event_loop()
+
+
 def run_program(
     program: Callable[[], object] | None = None,
     stack: str = "dev",
@@ -133,6 +139,7 @@ def run_program(
     keys: Mapping[str, str] | None = None,
 ) -> Graph:
     """The graph of `__main__.py`, or of `program`, for a stack file that `change` may edit first; `keys` replaces the identities."""
+    asyncio.set_event_loop(_loop())  # pulumi wants a current one, and any asyncio.run before took it away
     graph, lab = Graph(), Lab(says or {})
     pulumi.runtime.set_mocks(lab, project="homelab", stack=stack, monitor=Recorder(lab, graph))
     settings.SETTINGS.callbacks = Hooks(graph)  # type: ignore[assignment]

@@ -28,11 +28,13 @@ def scripts() -> dict[str, bytes]:
 
 
 def digest(script: str) -> str:
-    """Changes when this script, or what all scripts share, changes; never because of another script.
+    """Changes when this script, its feature's modules (`*.py`, which scripts import), or what all scripts share changes; never because
+    of another script.
 
     Raises KeyError for a script that is not in the toolbox.
     """
-    shared = [text for name, text in scripts().items() if name.startswith("remote/")]
+    feature = script.split("/")[0]
+    shared = [text for name, text in scripts().items() if name.startswith("remote/") or (name.startswith(f"{feature}/") and _module(name))]
     return sha256(b"\0".join([scripts()[script], *shared])).hexdigest()[:12]
 
 
@@ -45,6 +47,10 @@ def archive() -> str:
             entry.size, entry.mode = len(text), 0o755
             bundle.addfile(entry, BytesIO(text))
     return b64encode(packed.getvalue()).decode()
+
+
+def _module(name: str) -> bool:
+    return name.endswith(".py")
 
 
 def _name(path: Path) -> str:

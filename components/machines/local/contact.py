@@ -5,10 +5,11 @@ Run as a module in the project's folder; reads one JSON object from standard inp
 """
 
 import json
-import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from subprocess import CompletedProcess
 
 from components.remote.ssh import Target, run
 
@@ -16,6 +17,10 @@ CLOUD_INIT = (
     "command -v cloud-init >/dev/null || exit 0; cloud-init status --wait >/dev/null || [ $? = 2 ] || { cloud-init status --long; exit 1; }"
 )
 """Exit status 2 of `cloud-init status` is "done, with recoverable warnings"."""
+
+
+SSH_FAILED, TOO_LATE = 255, 124
+"""What `ssh` returns when it did not get through, and `run` when the deadline passed; everything else is the command's own."""
 
 
 @dataclass(frozen=True)
@@ -44,16 +49,15 @@ def diagnose(target: Target, said: str) -> Trouble:
     return Trouble(f"{target} does not answer ({last}): is it on, is the address right?")
 
 
-def wait(target: Target, deadline: float, settle: float) -> Trouble | None:
-    """None once `target` runs a command; else the last trouble, at the latest after `deadline` seconds.
+def persist(attempt: Callable[[], CompletedProcess[str]], target: Target, deadline: float, settle: float = 0) -> Trouble | None:
+    """Repeat until `ssh` itself gets through; None then, else the last trouble, at the latest after `deadline` seconds.
 
     `settle`: for how many seconds also a refused key is worth another try (cloud-init plants keys while sshd is already up).
     """
-    start = time.monotonic()
-    told = start
+    start = told = time.monotonic()
     while True:
-        answer = run(target, "true", deadline=20)
-        if answer.returncode == 0:
+        answer = attempt()
+        if answer.returncode not in (SSH_FAILED, TOO_LATE):
             return None
         trouble, passed = diagnose(target, answer.stderr), time.monotonic() - start
         if passed >= deadline or (trouble.final and passed >= settle):
@@ -66,18 +70,29 @@ def wait(target: Target, deadline: float, settle: float) -> Trouble | None:
 
 def main() -> int:
     said = json.load(sys.stdin)
-    target, deadline = Target.read(said), float(said["deadline"])
-    trouble = wait(target, deadline, settle=deadline if said["cloudInit"] else 0)
+    target, deadline, cloud_init = Target.read(said), float(said["deadline"]), bool(said["cloudInit"])
+    trouble = persist(lambda: run(target, "true", deadline=20), target, deadline, settle=deadline if cloud_init else 0)
     if trouble:
         print(trouble.why, file=sys.stderr)
         return 1
     print(f"{target.name}: reached", file=sys.stderr, flush=True)
-    return _cloud_init(target, deadline) if said["cloudInit"] else 0
+    return wait_for_cloud_init(target, deadline) if cloud_init else 0
 
 
-def _cloud_init(target: Target, deadline: float) -> int:
+def wait_for_cloud_init(target: Target, deadline: float) -> int:
+    """0 when it ended well. It restarts sshd on its way, so a lost connection is no answer."""
     print(f"{target.name}: waiting for cloud-init", file=sys.stderr, flush=True)
-    ended: subprocess.CompletedProcess[str] = run(target, CLOUD_INIT, deadline=deadline)
+    answers: list[CompletedProcess[str]] = []
+
+    def ask() -> CompletedProcess[str]:
+        answers.append(run(target, CLOUD_INIT, deadline=deadline))
+        return answers[-1]
+
+    trouble = persist(ask, target, deadline, settle=deadline)
+    if trouble:
+        print(trouble.why, file=sys.stderr)
+        return 1
+    ended = answers[-1]
     if ended.returncode:
         print(f"cloud-init on {target} failed: {ended.stdout}{ended.stderr}see /var/log/cloud-init-output.log there.", file=sys.stderr)
     return ended.returncode

@@ -1,8 +1,10 @@
 """What the steps on the operator's computer make of what `ssh` says."""
 
+from subprocess import CompletedProcess
+
 import pytest
 
-from components.machines.local.contact import diagnose
+from components.machines.local.contact import diagnose, persist
 from components.machines.local.goodbye import farewell
 from components.remote.ssh import Target, options, pin
 
@@ -23,6 +25,25 @@ TARGET = Target("absis", "192.168.77.11", 22, "tyler", "ssh-ed25519 AAAA")
 def test_a_failed_contact_says_what_to_do_and_whether_waiting_helps(said, final, means):
     trouble = diagnose(TARGET, said)
     assert trouble.final is final and means in trouble.why and "absis" in trouble.why
+
+
+def answers(*codes):
+    """Attempts that end with these return codes, one after the other."""
+    return iter([CompletedProcess([], code, "", "Connection reset by peer") for code in codes]).__next__
+
+
+def test_a_connection_that_is_lost_is_tried_again_because_cloud_init_restarts_sshd(monkeypatch):
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    assert persist(answers(255, 124, 255, 0), TARGET, deadline=60) is None
+
+
+def test_what_the_command_itself_answers_is_not_tried_again():
+    assert persist(answers(1), TARGET, deadline=60) is None
+
+
+def test_waiting_ends_with_the_last_trouble():
+    trouble = persist(answers(255), TARGET, deadline=0)
+    assert trouble is not None and "Connection reset" in trouble.why
 
 
 def test_a_machine_that_left_says_what_stays():
