@@ -13,11 +13,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from rehearsal.machines import cgroups, disks, edge, networks, process, root
+from rehearsal.machines.addresses import SWITCH
 from rehearsal.machines.folder import Folder, all_machines
 from rehearsal.machines.image import delete, locked
 from rehearsal.machines.networks import spawn
 from rehearsal.machines.process import Process
-from rehearsal.machines.shell import MachineError, wait_until
+from rehearsal.machines.shell import MachineError, inside, wait_until
 from rehearsal.machines.spec import Spec
 
 BOOT_DEADLINE = 120.0  # seconds until sshd listens; 3 to 10 are usual, cloud-init adds some
@@ -174,3 +175,6 @@ def _console(folder: Folder) -> str:
 def _cut(name: str) -> None:
     cgroups.kill(name)
     cgroups.remove(name)
+    # The kernel takes the machine's network away some time later; until then the same name cannot be had again.
+    for namespace in (SWITCH, edge.namespace(name)):
+        subprocess.run(inside(namespace, ("ip", "link", "delete", f"vb-{name}")), capture_output=True, check=False)
