@@ -6,14 +6,16 @@ from tabulate import tabulate
 
 from components.machines.plan import PUBLIC_PORTS, Rented
 from components.plan import Plan, plan
+from components.storage import report as storage
 from config.load import read
 from config.model import Homelab
 from config.problems import Refused
 
 
 def report(homelab: Homelab, lab: Plan) -> str:
-    """Machines, links, disks and clients as tables."""
-    parts = [f"The plan of stack {homelab.stack} for {homelab.domain}", _machines(homelab, lab), _mesh(lab), _disks(homelab), _clients(lab)]
+    """Machines, links, disks, clients and storage as tables."""
+    head = f"The plan of stack {homelab.stack} for {homelab.domain}"
+    parts = [head, _machines(homelab, lab), _mesh(lab), _clients(lab), _disks(homelab), storage.text(lab.storage)]
     return "\n\n".join(part for part in parts if part)
 
 

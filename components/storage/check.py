@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 
 from components.storage.layout import Layout, layout, safe
-from components.storage.memory import LOWEST, MIB, budget, gib
+from components.storage.memory import LOWEST, MIB, budget
 from components.storage.packages import SOURCES
 from components.storage.pools import MOST_PER_OSD, per_osd, pools, topics
+from components.storage.units import gib
 from config.model import Homelab
 from config.problems import Problem
 from config.size import Size
@@ -44,7 +45,7 @@ def _hosts(homelab: Homelab, roles: Layout) -> Iterator[Problem]:
     for name, copies in topics(homelab.storage).items():
         if copies.replicas > len(roles.hosts):
             owners = ", ".join(roles.hosts) or "none"
-            message = f"{copies.replicas} copies, each on another machine, but {len(roles.hosts)} own machines have disks ({owners})"
+            message = f"{copies.replicas} copies, each on another machine, but own machines with disks are: {owners}"
             remedy = (
                 "list disks at more machines"
                 if len(roles.hosts) < 2
@@ -111,7 +112,7 @@ def _memory(homelab: Homelab, roles: Layout) -> Iterator[Problem]:
             continue
         path = f"homelab:machines.{name}.memory"
         if found.disks and found.share < LOWEST:
-            message = f"not enough for {found.disks} disks, which need {gib(LOWEST)} each: {found.sum}"
+            message = f"not enough for its disks, which need {gib(LOWEST)} each: {found.sum}"
             yield Problem(path, message, "add memory, list fewer disks, or keep less for others (homelab:storage.memory)")
         elif found.left < 0:
             message = f"not enough for what runs there: {found.sum}"

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from components.storage.layout import Layout, layout
+from components.storage.units import gib
 from config.model import Homelab
 from config.size import Size
 
@@ -58,7 +59,7 @@ class Budget:
     def sum(self) -> str:
         """The calculation in one line."""
         parts = " - ".join([gib(self.memory), *(f"{role} {gib(size)}" for role, size in self.kept.items())])
-        each = f", {gib(self.share)} for each of {self.disks} disks" if self.disks else ""
+        each = f" for {self.disks} disk{'s' if self.disks > 1 else ''}, {gib(self.share)} each" if self.disks else ""
         return f"{parts} = {gib(self.left)}{each}"
 
 
@@ -79,8 +80,3 @@ def budget(homelab: Homelab, name: str, roles: Layout | None = None) -> Budget |
     }
     kept = {role: int(size) for role, (here, size) in shares.items() if here}
     return Budget(name, int(said.memory), kept, len(disks), sum(disk.size for disk in disks))
-
-
-def gib(size: int) -> str:
-    """1610612736 -> 1.5 GiB."""
-    return f"{size / GIB:.2f}".rstrip("0").rstrip(".") + " GiB"

@@ -69,7 +69,7 @@ class StoragePlan:
     @property
     def enabled(self) -> bool:
         """Whether there is any Ceph."""
-        return self.keys is not None
+        return self.storage.filesystem is not None
 
     @cached_property
     def machines(self) -> Sequence[str]:
@@ -266,9 +266,9 @@ def plan(homelab: Homelab) -> StoragePlan:
     files = homelab.storage.filesystem
     room = capacity({name: [disk.size for disk in disks] for name, disks in roles.disks.items()}, files.replicas if files else 1)
     return StoragePlan(
-        keys=homelab.identities.ceph,
+        keys=homelab.identities.ceph if files else None,
         network=homelab.mesh.network,
-        addresses=homelab.mesh.addresses if files else {},
+        addresses={name: homelab.mesh.addresses[name] for name in homelab.machines} if files else {},
         storage=homelab.storage,
         roles=roles,
         osds={osd.serial: osd for osd in _osds(roles, budgets)},

@@ -15,7 +15,7 @@ from config.model import Homelab
 Kind = Literal["machine", "disk", "uplink"]
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class Loss:
     """Something gone: a machine, a disk (`name` is its machine's: any one of them), the uplink of a site."""
 
@@ -41,11 +41,12 @@ class Cluster:
 @dataclass(frozen=True)
 class Outcome:
     """`monitors`: those that agree; none: nothing works until something is back. `copies`: how many of each piece stay, at worst.
-    `lost`: some data has no copy on any disk. `heals`: the cluster makes the missing copies anew, without a person."""
+    `whole`: all of them. `lost`: some data has no copy on any disk. `heals`: the cluster makes missing copies anew, without a person."""
 
     losses: tuple[Loss, ...]
     monitors: tuple[str, ...]
     copies: int
+    whole: bool
     works: bool
     files: bool
     objects: bool
@@ -94,9 +95,10 @@ def survive(lab: Cluster, gone: Collection[Loss]) -> Outcome:
     lost = any(len(broken) >= size for size, _ in lab.copies)
     able = [name for name in lab.disks if name in side and lab.disks[name] > (name in broken)]
     return Outcome(
-        losses=tuple(sorted(gone)),
+        losses=tuple(gone),
         monitors=tuple(name for name in lab.roles.monitors if name in side),
         copies=left if side else 0,
+        whole=bool(side) and not bad,
         works=works,
         files=works and any(name in side for name in lab.roles.metadata_servers),
         objects=works and any(name in side for name in lab.roles.gateways),

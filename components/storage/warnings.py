@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from components.storage.capacity import Capacity
 from components.storage.layout import Layout
-from components.storage.memory import COMFORTABLE, HIGHEST, Budget, gib
+from components.storage.memory import COMFORTABLE, HIGHEST, Budget
 from components.storage.pools import topics
+from components.storage.units import gib, tb
 from config.model import Homelab
 
 
@@ -58,9 +59,3 @@ def _plain(homelab: Homelab, roles: Layout) -> Iterator[str]:
                 f"Ceph's traffic between {' and '.join(names)} is plain on the LAN of {site}: whoever is on it can read along. "
                 "storage.secure encrypts it."
             )
-
-
-def tb(size: int) -> str:
-    """24000000000000 -> 24 TB; small ones in GB."""
-    value, unit = (size / 1000**4, "TB") if size >= 1000**4 else (size / 1000**3, "GB")
-    return f"{value:.1f}".removesuffix(".0") + f" {unit}"

@@ -6,6 +6,7 @@ import pytest
 
 from components.machines import check as machines
 from components.mesh import check as mesh
+from components.storage import check as storage
 from config.problems import Refused, refuse
 from config.stack import read
 
@@ -18,7 +19,7 @@ def understood(file: Path, root: Path) -> None:
     (root / f"Pulumi.{file.stem}.yaml").write_text(file.read_text())
     (root / "known_hosts").write_text(KNOWN_HOSTS)
     homelab = read(file.stem, root)
-    refuse(file.stem, machines.check(homelab) + mesh.check(homelab))
+    refuse(file.stem, machines.check(homelab) + mesh.check(homelab) + storage.check(homelab))
 
 
 @pytest.mark.parametrize("stem", sorted(file.stem for file in (CORPUS / "valid").iterdir()))
@@ -44,7 +45,7 @@ def test_an_invalid_file_has_no_other_problem_than_its_own(stem: str, tmp_path: 
     assert len(refused.value.problems) == PROBLEMS.get(stem, 1)
 
 
-PROBLEMS = {"many-problems-at-once": 6}
+PROBLEMS = {"many-problems-at-once": 6, "storage-with-one-monitor": 2}  # one machine cannot keep two copies either
 
 
 def test_the_corpus_is_large_enough() -> None:
