@@ -40,7 +40,7 @@ rehearse: .venv/ready ## tests with the real engine and real machines (root)
 	@$(RUN) -m pytest -q -m 'engine or rehearsal'
 
 rehearse-faults: .venv/ready ## the long fault lists (root)
-	@$(RUN) -m pytest -q -m faults
+	@$(RUN) -m pytest -q -m faults --table docs/faults.md
 
 lint: .venv/ready ## linters and type checker
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . $(SCRIPTS) && .venv/bin/mypy && .venv/bin/lint-imports
