@@ -37,7 +37,7 @@ test: .venv/ready ## unit tests: no root, no engine, no network
 	@$(RUN) -m pytest -q
 
 rehearse: .venv/ready ## tests with the real engine and real machines (root)
-	@$(RUN) -m pytest -q -m 'engine or rehearsal'
+	@$(RUN) -m pytest -q -m '(engine or rehearsal) and not faults'
 
 rehearse-faults: .venv/ready ## the long fault lists (root)
 	@$(RUN) -m pytest -q -m faults --table docs/faults.md
