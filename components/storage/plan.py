@@ -182,8 +182,9 @@ class StoragePlan:
     def pools_document(self) -> str:
         """`storage/pools`, on `first`, which answers {user: key} on standard output.
 
-        {"fsid", "pools": [{"name", "application", "pgs", "size", "min_size", "bulk"}], "filesystem": {"name", "metadata", "data",
-         "directories", "volumes"}, "block": pool or null, "object": {"user"} or null, "users": {name: {mon, mgr, mds, osd: capability}}}
+        {"fsid", "pools": [{"name", "application", "pgs", "size", "min_size", "bulk"}],
+         "filesystem": {"name", "metadata", "data", "directories", "shared", "volumes"},
+         "block": pool or null, "object": {"user"} or null, "users": {name: {mon, mgr, mds, osd: capability}}}
         """
         files, block, things = self._filesystem, self.storage.block, self.storage.object
         return _json(
@@ -195,6 +196,7 @@ class StoragePlan:
                     "metadata": metadata_pool(files),
                     "data": data_pool(files),
                     "directories": [*files.directories],
+                    "shared": [*files.shared],
                     "volumes": access.VOLUMES,
                 },
                 "block": block.name if block else None,

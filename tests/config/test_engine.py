@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from commands.init import main
+from config.ceph import check_fsid, check_key
 from config.document import ROOT, parse_yaml
+from config.identities import CEPH, HOST_KEYS, MESH_KEYS
 from config.passphrase import Box
 from config.stack import SECRETS, read
 from rehearsal.engine.home import home
@@ -101,9 +103,9 @@ def test_the_engine_opens_the_identities_that_init_encrypts(project: Project, mo
     monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "homelab")
     assert main(["dev"], project.folder) == 0
     assert project.pulumi("stack", "init", "dev").status == 0
-    for name in SECRETS:
-        found = json.loads(project.pulumi("config", "get", f"homelab:{name}", "--stack", "dev").text)
-        assert "PRIVATE KEY" in found["nimbus"]
+    found = {name: json.loads(project.pulumi("config", "get", f"homelab:{name}", "--stack", "dev").text) for name in SECRETS}
+    assert "PRIVATE KEY" in found[HOST_KEYS]["nimbus"] and "PRIVATE KEY" in found[MESH_KEYS]["nimbus"]
+    assert check_fsid(found[CEPH]["fsid"]) and check_key(found[CEPH]["monKey"]) != check_key(found[CEPH]["adminKey"])
 
 
 def test_init_through_pulumi_leaves_identities_that_the_passphrase_opens(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from commands.init import main
+from config.ceph import check_key
 from config.document import ROOT, parse_yaml
 from config.edit import Inline, with_secrets
 from config.identities import ssh_public
@@ -51,6 +52,30 @@ def test_a_stack_without_file_starts_as_a_copy_of_the_example_with_identities_of
     assert main(["mine"], root) == 0
     assert read("mine", root).machines == read("home", root).machines
     assert set(keys(root / "Pulumi.mine.yaml")) == set(keys(root / "Pulumi.mine.yaml", "rentedMeshKeys")) == {"nimbus"}
+
+
+def test_storage_gets_an_identity_that_stays_whatever_else_is_made(root: Path) -> None:
+    file = root / "Pulumi.mine.yaml"
+    main(["mine"], root)
+    before = keys(file, "ceph")
+    assert set(before) == {"fsid", "monKey", "adminKey"} and check_key(before["monKey"]) != check_key(before["adminKey"])
+    file.write_text(file.read_text().replace("nimbus", "fog"))
+    main(["mine"], root)
+    assert set(keys(file)) == {"nimbus", "fog"} and keys(file, "ceph") == before
+
+
+def test_without_storage_and_rented_machines_nothing_is_made(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = (ROOT / "tests/config/corpus/valid/one-machine.yaml").read_text()
+    (root / "Pulumi.mine.yaml").write_text(text)
+    assert main(["mine"], root) == 0
+    assert (root / "Pulumi.mine.yaml").read_text() == text
+    assert "no identity is needed" in capsys.readouterr().out
+
+
+def test_neither_key_of_storage_is_ever_printed(root: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    main(["mine"], root)
+    said, made = "".join(capfd.readouterr()), keys(root / "Pulumi.mine.yaml", "ceph")
+    assert made["fsid"] in said and made["monKey"] not in said and made["adminKey"] not in said
 
 
 def test_what_was_in_the_file_stays_comments_too(root: Path) -> None:
