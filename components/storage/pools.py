@@ -81,8 +81,9 @@ def topics(storage: Storage) -> Mapping[str, Copies]:
 
 def _heaviest(roles: Layout, replicas: int) -> float:
     """The part of a pool's placement groups that lie on the disk that carries most of them."""
-    on_host = shares(roles.weights, replicas)
-    return max((on_host[name] * disk.size / roles.weights[name] for name, disks in roles.disks.items() for disk in disks), default=0.0)
+    weights = roles.weights
+    on_host = shares(weights, replicas)
+    return max((on_host[name] * disk.size / weights[name] for name, disks in roles.disks.items() for disk in disks), default=0.0)
 
 
 def _filesystem(said: Filesystem, pgs: int) -> Sequence[Pool]:

@@ -11,6 +11,8 @@ from components.storage.survival import Outcome, double, single
 from components.storage.units import gib, tb
 
 MOST_PAIRS = 12
+MOST_LOSSES = 24
+"""In a larger lab pairs are too many to be read, or worked out while someone waits."""
 
 
 def text(plan: StoragePlan) -> str:
@@ -106,7 +108,8 @@ def _room(plan: StoragePlan) -> str:
 def _survival(plan: StoragePlan) -> str:
     rows = [[_losses(outcome), ", ".join(outcome.monitors) or "none", effect(outcome)] for outcome in single(plan.cluster)]
     table = tabulate(rows, headers=["without", "monitors that agree", "storage"])
-    pairs = [f"  {_losses(outcome)}: {effect(outcome)}" for outcome in double(plan.cluster) if not outcome.works or outcome.lost]
+    both = double(plan.cluster) if len(rows) <= MOST_LOSSES else []
+    pairs = [f"  {_losses(outcome)}: {effect(outcome)}" for outcome in both if not outcome.works or outcome.lost]
     more = [f"  and {len(pairs) - MOST_PAIRS} more"] if len(pairs) > MOST_PAIRS else []
     return "\n".join([table, *(["\nTwo at once that stop it, or lose data:", *pairs[:MOST_PAIRS], *more] if pairs else [])])
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.storage.capacity import NEAR_FULL, capacity, fits, shares
@@ -13,6 +13,7 @@ from config.load import read
 from config.machines import Disk
 
 TB = 1000**4
+HOME = read("home")
 HOSTS = st.dictionaries(
     st.sampled_from("abcdef"), st.lists(st.integers(1, 20).map(lambda size: size * TB), min_size=1, max_size=8), min_size=1
 )
@@ -60,9 +61,10 @@ def test_room_after_a_lost_disk_is_never_more_than_before(hosts, replicas):
     assert all(0 < size < sum(hosts[name]) for name, size in found.unusable.items())
 
 
+@settings(deadline=None)
 @given(HOSTS, st.sampled_from(["block", "object", "filesystem"]))
 def test_placement_groups_are_a_power_of_two_and_never_too_many_for_a_disk(hosts, part):
-    homelab = read("home")
+    homelab = HOME
     disks = {
         name: [Disk(id=f"ata-{name}{i}", serial=f"{name}{i}", size=f"{size}B") for i, size in enumerate(sizes)]
         for name, sizes in hosts.items()
