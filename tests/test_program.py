@@ -103,7 +103,7 @@ def test_the_firewall_group_opens_exactly_five_ports_to_both_families(graph):
 
 def test_a_server_is_never_replaced_for_a_key_or_user_data_and_never_open_before_its_rules(graph):
     request = graph["fleet-nimbus-server"].request
-    assert {*request.ignoreChanges} == {"sshKeyIds", "userData"} and request.deleteBeforeReplace
+    assert {*request.ignoreChanges} == {"sshKeyIds", "userData", "reservedIpId"} and request.deleteBeforeReplace
     assert {*graph.names("fleet-nimbus-rule-*")} <= graph.before("fleet-nimbus-server")
     assert len(graph.names("fleet-nimbus-rule-*")) == 10
 

@@ -6,7 +6,7 @@ from typing import Protocol
 import ediri_vultr as vultr
 import pulumi
 
-GONE_WITHIN, PAUSE = 15, 3
+GONE_WITHIN, PAUSE = 60, 5
 """Seconds that a server deleted a moment ago (a replacement) may still be listed, and between two questions."""
 
 
@@ -21,34 +21,48 @@ class Server(Protocol):
     def date_created(self) -> str: ...
 
 
-def verdict(label: str, found: Server | None, error: str) -> str | None:
+def verdict(label: str, found: Server | None, error: str, urn: str) -> str | None:
     """None when no server has this label; else why creating one is refused. Pure.
 
-    `found`: the server that Vultr told of; `error`: what it said in place of one. ediri-vultr says "no results were found" for none, and
-    that the search "returned too many results" for several.
+    `found`: the server that Vultr told of; `error`: what it said in place of one; `urn`: of the resource to be created. ediri-vultr says
+    "no results were found" for none, and that the search "returned too many results" for several.
     """
     if found is None and "no results" in error:
         return None
     if found is None and "too many results" not in error:
         return f"cannot find out whether a server labelled {label} exists already, so none is bought. Vultr said: {error}"
-    one = f"server {found.id} ({found.main_ip}, since {found.date_created})" if found else "more than one server"
-    adopt = f"adopt it:  pulumi import vultr:index/instance:Instance NAME {found.id}" if found else "keep at most one of them"
+    if found is None:
+        return f"more than one server labelled {label} exists at Vultr: none is bought. Delete all but one in Vultr's panel, run again."
     return (
-        f"{one} labelled {label} exists at Vultr but not in this stack, most likely from a killed run: a second one is not bought.\n"
-        f"  Either {adopt}\n  or delete it in Vultr's panel (this stack never used it), then run again."
+        f"a server labelled {label} exists at Vultr but not in this stack: {found.id} at {found.main_ip}, since {found.date_created}. "
+        "A second one is not bought.\n"
+        "  If a run was killed while it was bought, nothing is on it: delete it in Vultr's panel, run again.\n"
+        f"  If it is in use, adopt it:  {adoption(found.id, urn)}\n"
+        "  A server that was deleted a moment ago may still be listed: then just run again."
+    )
+
+
+def adoption(server: str, urn: str) -> str:
+    """The command that puts an existing server into the place of the resource `urn`, under its parent, without changing it."""
+    head, kind, name = urn.rsplit("::", 2)
+    parent = name.removesuffix("-server")
+    return (
+        f"pulumi import vultr:index/instance:Instance {name} {server} --parent {parent}='{head}::{kind.rsplit('$', 1)[0]}::{parent}' "
+        "--protect=false --generate-code=false"
     )
 
 
 def refuse_second(name: str, label: str) -> pulumi.ResourceHook:
     """The before-create hook of a server: fails the creation when Vultr knows a server with this label."""
 
-    async def ask(_: pulumi.ResourceHookArgs) -> None:
-        for waited in range(0, GONE_WITHIN + 1, PAUSE):
-            trouble = verdict(label, *look_up(label))
+    async def ask(about: pulumi.ResourceHookArgs) -> None:
+        for left in range(GONE_WITHIN, -1, -PAUSE):
+            trouble = verdict(label, *look_up(label), about.urn)
             if trouble is None:
                 return
-            if waited + PAUSE > GONE_WITHIN:
+            if left < PAUSE:
                 raise RuntimeError(trouble)
+            pulumi.log.info(f"a server labelled {label} is listed at Vultr; waiting up to {left} s for it to go", ephemeral=True)
             await asyncio.sleep(PAUSE)
 
     return pulumi.ResourceHook(name, ask)

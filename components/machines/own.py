@@ -32,7 +32,8 @@ class OwnMachine(pulumi.ComponentResource):
             triggers=[access.host_key],
             logging=local.Logging.STDERR,
             add_previous_output_in_env=False,
-            opts=pulumi.ResourceOptions(parent=self),
+            # The goodbye to the old system comes before the new one is set up: afterwards it would undo that, if both are the same.
+            opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),
         )
         self.met = self.anchor
         self.host = pulumi.Output.from_input(access.host)

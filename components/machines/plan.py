@@ -200,7 +200,9 @@ def public_address(reserved: str, main: str) -> str:
     """The address of a rented machine: its reserved one. ValueError while the server does not really have it: Vultr answers 0.0.0.0
     for a server that is not ready, and an address handed on too early would end up in every file that names it."""
     if "0.0.0.0" in (reserved, main):
-        raise ValueError("Vultr has not given the server its address yet (0.0.0.0): run again in a minute")
+        raise ValueError("Vultr has not given the server its address yet (0.0.0.0): in a minute `pulumi refresh`, then run again")
     if reserved != main:
-        raise ValueError(f"the server is at {main} and not at its reserved address {reserved}: attach that in Vultr's panel, run again")
+        raise ValueError(
+            f"the server is at {main}, not at its reserved address {reserved}: attach that in Vultr's panel, `pulumi refresh`, run again"
+        )
     return reserved

@@ -91,8 +91,9 @@ class VultrServer(pulumi.ComponentResource):
                 protect=access.protect,
                 # Two servers cannot hold one reserved address.
                 delete_before_replace=True,
-                # Either would replace the server, a monitor and etcd member, for a changed comment.
-                ignore_changes=["sshKeyIds", "userData"],
+                # The first two would replace the server, a monitor and etcd member, for a changed comment; the third an adopted one,
+                # because it is never read back.
+                ignore_changes=["sshKeyIds", "userData", "reservedIpId"],
                 additional_secret_outputs=["defaultPassword"],
                 hooks=pulumi.ResourceHookBinding(before_create=[refuse_second(f"{self._name}-second", self._label)]),
             ),
@@ -116,4 +117,7 @@ class VultrServer(pulumi.ComponentResource):
 
 
 def _address(known: list[str]) -> str:
-    return public_address(reserved=known[0], main=known[1])
+    try:
+        return public_address(reserved=known[0], main=known[1])
+    except ValueError as problem:
+        raise pulumi.RunError(str(problem)) from None

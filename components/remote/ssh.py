@@ -55,7 +55,8 @@ def options(target: Target, known_hosts: Path) -> list[str]:
         "GlobalKnownHostsFile": "/dev/null",
         "LogLevel": "ERROR",
     }
-    key = ["-i", str(Path(target.key_file).expanduser()), "-o", "IdentitiesOnly=yes"] if target.key_file else []
+    # Without a key file the agent alone, as for the command provider: a key that only `ssh` finds would fail it later.
+    key = ["-i", str(Path(target.key_file).expanduser()), "-o", "IdentitiesOnly=yes"] if target.key_file else ["-o", "IdentityFile=none"]
     # -F none: the command provider knows nothing of ~/.ssh/config, and both must reach the same machine.
     return [
         "ssh", "-F", "none", *key, "-p", str(target.port),

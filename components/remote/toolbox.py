@@ -13,7 +13,8 @@ ROOT = "/usr/local/lib/homelab"
 
 INSTALL = (
     f'as=; [ "$(id -u)" = 0 ] || as="sudo -n"; '
-    f"$as timeout 120 sh -c 'set -eu; umask 022; rm -rf {ROOT}.new {ROOT}.old; mkdir -p {ROOT}.new; base64 -d | tar -x -C {ROOT}.new; "
+    "$as flock --wait 120 /run/lock/homelab-toolbox timeout 120 "
+    f"sh -c 'set -eu; umask 022; rm -rf {ROOT}.new {ROOT}.old; mkdir -p {ROOT}.new; base64 -d | tar -x -C {ROOT}.new; "
     f"[ ! -e {ROOT} ] || mv {ROOT} {ROOT}.old; mv {ROOT}.new {ROOT}; rm -rf {ROOT}.old'"
 )
 """Unpacks `archive()` from standard input beside the old toolbox and swaps the two, so that a removed script is gone too."""

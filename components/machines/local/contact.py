@@ -5,6 +5,7 @@ Run as a module in the project's folder; reads one JSON object from standard inp
 """
 
 import json
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -41,7 +42,8 @@ def diagnose(target: Target, said: str) -> Trouble:
             final=True,
         )
     if "Permission denied" in said:
-        how = f"the key {target.key_file}" if target.key_file else "any key of your SSH agent (`ssh-add -l` lists them)"
+        agent = "any key of your SSH agent (`ssh-add -l` lists them)" if os.environ.get("SSH_AUTH_SOCK") else "you without an SSH agent"
+        how = f"the key {target.key_file}" if target.key_file else agent
         return Trouble(f"{target} does not accept {how}: add the public key to ~{target.user}/.ssh/authorized_keys there.", final=True)
     if "Could not resolve" in said:
         return Trouble(f"the name {target.host} of {target.name} is unknown: use an address.", final=True)

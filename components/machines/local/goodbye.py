@@ -5,34 +5,42 @@ program made there (`machines/leave`) and says what stays, also when the machine
 """
 
 import json
+import shlex
 import sys
 
 from components.remote.ssh import Target, run
 from components.remote.toolbox import ROOT
 
-LEAVE = f"test -x {ROOT}/remote/run || exit 77; exec {ROOT}/remote/run --deadline 120 machines/leave"
-"""77: nothing of ours is there, as on a machine that was installed anew or already left."""
+LEAVING = "leaving"
+"""First line of `machines/leave`: from here on it goes on by itself, also when the connection is lost."""
+
+
+def leave(name: str) -> str:
+    """The command line on the machine. It ends with 77 where nothing of ours is, or where the machine has another name by now."""
+    return f"test -x {ROOT}/remote/run || exit 77; exec {ROOT}/remote/run --deadline 120 machines/leave {shlex.quote(name)}"
 
 
 def farewell(target: Target, returncode: int, output: str) -> str:
     """What a person should know after the attempt."""
     if returncode == 0:
-        return f"{target.name} left: {output.strip()}"
+        return f"{target.name} left: {output.strip().splitlines()[-1]}"
     if returncode == 77:
-        return f"{target.name}: nothing of this program is installed there"
+        return f"{target.name}: nothing of this program is there under this name, so nothing is to be left"
+    if output.startswith(LEAVING):
+        return f"{target.name}: the connection was lost while it left; it goes on by itself"
     if "Host key verification failed" in output:
         return f"{target.name}: the system with the old host key is gone, so there is nothing to leave"
     why = output.strip().splitlines()[-1] if output.strip() else f"exit status {returncode}"
     return (
         f"WARNING {target} could not be asked to leave ({why}). What stays on it: the mesh (tinc@homelab, mesh0), the host firewall "
-        f"(homelab-firewall), /etc/homelab and {ROOT}. When it is back: sudo {ROOT}/remote/run machines/leave"
+        f"(homelab-firewall), /etc/homelab and {ROOT}. When it is back: sudo {ROOT}/remote/run machines/leave {target.name}"
     )
 
 
 def main() -> int:
     target = Target.read(json.load(sys.stdin))
-    ended = run(target, LEAVE, deadline=180)
-    print(farewell(target, ended.returncode, ended.stdout if ended.returncode == 0 else ended.stderr), file=sys.stderr)
+    ended = run(target, leave(target.name), deadline=180)
+    print(farewell(target, ended.returncode, ended.stdout or ended.stderr), file=sys.stderr)
     return 0
 
 

@@ -47,7 +47,11 @@ def test_waiting_ends_with_the_last_trouble():
 
 
 def test_a_machine_that_left_says_what_stays():
-    assert farewell(TARGET, 0, "keys stay\n") == "absis left: keys stay"
+    assert farewell(TARGET, 0, "leaving\nkeys stay\n") == "absis left: keys stay"
+
+
+def test_a_connection_that_is_lost_while_a_machine_leaves_is_not_called_a_failure():
+    assert "goes on by itself" in farewell(TARGET, 255, "leaving\n")
 
 
 def test_a_machine_that_was_installed_anew_has_nothing_to_leave():
@@ -68,6 +72,10 @@ def test_ssh_accepts_the_pinned_key_only_and_never_asks(tmp_path):
     line = options(TARGET, pin(TARGET, tmp_path))
     assert {"StrictHostKeyChecking=yes", "BatchMode=yes", "HostKeyAlias=absis"} <= {*line}
     assert (tmp_path / "known_hosts").read_text() == "absis ssh-ed25519 AAAA\n"
+
+
+def test_without_a_key_file_only_the_agent_is_asked_as_the_provider_does(tmp_path):
+    assert "IdentityFile=none" in options(TARGET, pin(TARGET, tmp_path))
 
 
 def test_a_key_file_excludes_the_keys_of_the_agent(tmp_path):
