@@ -157,6 +157,7 @@ def _base(homelab: Homelab, name: str, packages: Sequence[str]) -> str:
         "timeServers": [*map(str, homelab.names.time_servers)],
         "nameServers": [*map(str, homelab.names.name_servers)],
         # The engine opens a connection a step, many at once: the stock limit of 10 unauthenticated ones drops some of them.
+        "authorizedKeys": [homelab.operator.public_key] if homelab.machines[name].rented else [],
         "sshd": {"/etc/ssh/sshd_config.d/50-homelab.conf": "# homelab\nMaxStartups 100:30:200\nMaxSessions 64\n"},
     }
     return json.dumps(said, sort_keys=True)

@@ -54,6 +54,11 @@ def test_packages_are_those_of_the_base_and_of_the_features(fleet):
     assert json.loads(fleet.machines["nimbus"].base)["packages"] == ["chrony", "nftables", "tinc"]
 
 
+def test_a_rotated_key_of_the_operator_reaches_rented_machines_and_no_other(fleet):
+    keys = {name: json.loads(machine.base)["authorizedKeys"] for name, machine in fleet.machines.items()}
+    assert keys == {"leviathan": [], "absis": [], "nimbus": [read("dev").operator.public_key]}
+
+
 def test_user_data_lets_in_the_operator_and_no_password(fleet):
     said = yaml.safe_load(fleet.machines["nimbus"].access.user_data("nimbus"))
     assert said["ssh_pwauth"] is False and said["users"][0]["ssh_authorized_keys"] == [read("dev").operator.public_key]

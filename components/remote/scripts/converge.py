@@ -1,0 +1,50 @@
+"""What the scripts that converge a machine share. They import it from the toolbox: `sys.path` gets the folder of `remote/`."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+
+def say(what):
+    """A line of progress, with the machine's name."""
+    print(f"{os.uname().nodename}: {what}", file=sys.stderr, flush=True)
+
+
+def sh(*argv, check=True, stdin=None):
+    """Run a command. With `check` a failure ends the script with the command and the end of its words."""
+    done = subprocess.run(argv, input=stdin, capture_output=True, text=True)
+    if check and done.returncode:
+        sys.exit(f"{' '.join(argv)} failed with status {done.returncode}:\n{(done.stdout + done.stderr).strip()[-2000:]}")
+    return done
+
+
+def active(unit):
+    """Whether a systemd unit runs."""
+    return sh("systemctl", "is-active", "-q", unit, check=False).returncode == 0
+
+
+def write(path, text, mode=0o644):
+    """Replace a file as a whole, never readable by more than `mode` says; True when it was another."""
+    path = Path(path)
+    if path.is_file() and not path.is_symlink() and path.read_text() == text and path.stat().st_mode & 0o777 == mode:
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.homelab")
+    beside.unlink(missing_ok=True)
+    beside.touch(mode=0o600)
+    beside.write_text(text)
+    beside.chmod(mode)
+    beside.replace(path)
+    say(f"wrote {path}")
+    return True
+
+
+def remove(path):
+    """Take a file away; True when it was there."""
+    path = Path(path)
+    if not path.exists() and not path.is_symlink():
+        return False
+    path.unlink()
+    say(f"removed {path}")
+    return True
