@@ -153,5 +153,5 @@ def _member(homelab: Homelab, name: str) -> Member:
 
 def bundle(document: str) -> dict[str, str]:
     """The files of a client by absolute path: its membership, and the scripts of the mesh, which are the machines' own."""
-    ours = {f"{ROOT}/{name}": text.decode() for name, text in scripts().items() if name.startswith("mesh/")}
+    ours = {f"{ROOT}/{name}": text.decode() for name, text in scripts().items() if name.startswith(("mesh/", "remote/"))}
     return {**ours, "/etc/homelab/mesh.json": document}

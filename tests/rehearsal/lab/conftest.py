@@ -9,7 +9,7 @@ import pytest
 from tests.rehearsal.lab.lab import ROOT, Lab
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def made() -> Iterator[str]:
     """What `make up` printed."""
     down = [sys.executable, "-m", "rehearsal", "down"]
@@ -22,6 +22,6 @@ def made() -> Iterator[str]:
     assert left.returncode == 0, f"something was left behind:\n{left.stdout}\n{left.stderr}"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def lab(made: str) -> Lab:
     return Lab()

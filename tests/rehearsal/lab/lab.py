@@ -31,8 +31,9 @@ class Lab:
     def argv(self, *words: str) -> list[str]:
         return ["pulumi", *words, "--stack", STACK, "--non-interactive", *(["--config-file", str(self.config)] if self.config else [])]
 
-    def pulumi(self, *words: str, ok: bool = True, config: bool = True, deadline: float = 420) -> Run:
-        argv = self.argv(*words) if config else ["pulumi", *words, "--stack", STACK]
+    def pulumi(self, *words: str, ok: bool = True, config: bool = True, bare: bool = False, deadline: float = 420) -> Run:
+        """`config`: with the edited stack file, if there is one; `bare`: with nothing added to the words."""
+        argv = self.argv(*words) if config else ["pulumi", *words, *([] if bare else ["--stack", STACK])]
         done = subprocess.run(argv, env=self.environment, cwd=ROOT, capture_output=True, text=True, timeout=deadline, check=False)
         assert not ok or done.returncode == 0, f"{' '.join(words)}:\n{done.stdout}\n{done.stderr}"
         return done
@@ -46,6 +47,10 @@ class Lab:
         done = subprocess.run(argv, env=self.environment, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
         assert not ok or done.returncode == 0, f"{argv}:\n{done.stdout}\n{done.stderr}"
         return done
+
+    def discover(self, host: str) -> Run:
+        argv = [sys.executable, "-m", "commands.discover", host]
+        return subprocess.run(argv, env=self.environment, cwd=ROOT, capture_output=True, text=True, timeout=120, check=True)
 
     def state(self) -> dict[str, Any]:
         return dict(json.loads(self.pulumi("stack", "export", config=False).stdout))

@@ -3,8 +3,9 @@
 import json
 
 import pytest
+import yaml
 
-from tests.rehearsal.lab.lab import Lab
+from tests.rehearsal.lab.lab import ROOT, Lab
 
 pytestmark = pytest.mark.rehearsal
 MESH = {"leviathan": "10.88.0.1", "absis": "10.88.0.2", "nimbus": "10.88.0.3", "laptop": "10.88.0.50"}
@@ -85,6 +86,23 @@ def test_only_four_ports_of_the_vps_answer_from_the_internet(lab: Lab, address: 
 def test_do_runs_a_script_of_the_toolbox_by_name(lab: Lab) -> None:
     shown = lab.command("do", "leviathan", "mesh/status").stdout
     assert "tinc@homelab is active" in shown and "no answer" not in shown
+
+
+def test_discover_prints_the_block_that_the_stack_file_has(lab: Lab) -> None:
+    block = yaml.safe_load(lab.discover("tyler@192.168.77.10").stdout)["leviathan"]
+    said = yaml.safe_load((ROOT / "Pulumi.dev.yaml").read_text())["config"]["homelab:machines"]["leviathan"]
+    assert {**block["ssh"], "port": 22} == {**said["ssh"], "port": 22}
+    assert block["lan"] == said["lan"] and {disk["serial"] for disk in block["disks"]} == {disk["serial"] for disk in said["disks"]}
+
+
+def test_a_client_leaves_and_comes_back_with_the_same_key(lab: Lab) -> None:
+    key = lab.inside("laptop", "homelab-client", "key").stdout
+    assert "-----BEGIN RSA PUBLIC KEY-----" in key and "laptop:" in key
+    assert lab.inside("laptop", "homelab-client", "leave").returncode == 0
+    assert not lab.reaches("laptop", MESH["nimbus"], within=5)
+    bundle = json.dumps(lab.outputs()["clients"])
+    assert lab.inside("laptop", "homelab-client", "install", "laptop", stdin=bundle).returncode == 0
+    assert lab.reaches("laptop", MESH["absis"]) and lab.inside("laptop", "homelab-client", "key").stdout == key
 
 
 def test_a_killed_engine_leaves_nothing_that_the_next_up_cannot_finish(lab: Lab) -> None:
