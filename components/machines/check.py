@@ -14,7 +14,7 @@ VOTES = "etcd decides by majority: an even number of members tolerates no more f
 
 def check(homelab: Homelab) -> list[Problem]:
     """Every contradiction among the machines, a rule after the other."""
-    rules = (_kinds, _own, _rented, _some_own, _number, _sites, _lans, _twice, _labels)
+    rules = (_kinds, _own, _rented, _some_own, _members, _sites, _lans, _twice, _labels)
     return [problem for rule in rules for problem in rule(homelab)]
 
 
@@ -66,11 +66,21 @@ def _some_own(homelab: Homelab) -> Iterator[Problem]:
         yield Problem("homelab:machines", "no own machine", remedy)
 
 
-def _number(homelab: Homelab) -> Iterator[Problem]:
-    count = len(homelab.machines)
-    if count and count % 2 == 0:
-        members = ", ".join(homelab.machines)
-        yield Problem("homelab:machines", f"{count} members of etcd ({members}); {VOTES}", "take one machine away or add one")
+def _members(homelab: Homelab) -> Iterator[Problem]:
+    members = [name for name, machine in homelab.machines.items() if machine.control_plane]
+    workers = ", ".join(name for name in homelab.machines if name not in members)
+    first = next((name for name, _ in _owned(homelab)), None)
+    if homelab.machines and not members:
+        remedy = f"take `controlPlane: false` away at {first or workers}"
+        yield Problem("homelab:machines", "no machine is a member of etcd and of the control plane", remedy)
+    elif first and first not in members:
+        message = f"{first} is the first node of the cluster, being the own machine with the lowest mesh address"
+        yield Problem(where(first, "controlPlane"), message, "take `controlPlane: false` away")
+    elif members and len(members) % 2 == 0:
+        others = [name for name in members if name != first]
+        either = f"say `controlPlane: false` at {'one of ' if len(others) > 1 else ''}{', '.join(others)}"
+        remedy = f"{either}, or {f'take it away at {workers}' if workers else 'add a machine'}"
+        yield Problem("homelab:machines", f"{len(members)} members of etcd ({', '.join(members)}); {VOTES}", remedy)
 
 
 def _sites(homelab: Homelab) -> Iterator[Problem]:

@@ -27,7 +27,11 @@ def read(said: Mapping[str, Any]) -> tuple[Mapping[str, Any] | None, list[Findin
     ended = run(target, READ + shlex.join(said["timeServers"]), stdin=scripts()["machines/facts"].decode(), deadline=120)
     if ended.returncode:
         return None, [unread(expectation.name, ended.returncode, ended.stderr)]
-    facts = json.loads(ended.stdout)
+    try:
+        # A login shell that greets prints before the document, which is the last line.
+        facts = json.loads(ended.stdout.strip().splitlines()[-1])
+    except (ValueError, IndexError):
+        return None, [unreachable(expectation.name, f"its answer is no document but {ended.stdout[:80]!r}")]
     return facts, judge(expectation, facts)
 
 

@@ -125,12 +125,17 @@ def _clock(expectation: Expectation, facts: Facts) -> Iterable[Finding]:
 
 
 def _storage(expectation: Expectation, facts: Facts) -> Iterable[Finding]:
+    # A machine that is a member already may be busy or full: that is worth a word, but no reason to stop a change elsewhere.
+    worst: Level = "warning" if MESH_DEVICE in facts.get("addresses", {}) else "failure"
     wanted = f"at least {size_text(FREE_LIMIT)}"
     for path, left in sorted(facts.get("free", {}).items()):
-        yield finding(expectation, f"free space of {path}", left >= FREE_LIMIT, size_text(left), wanted, "Make room there.")
+        enough, remedy = left >= FREE_LIMIT, "Make room there."
+        yield Finding(
+            expectation.name, f"free space of {path}", "ok" if enough else worst, size_text(left), wanted, "" if enough else remedy
+        )
     if "latency" in facts:
         p99 = facts["latency"]["p99"]
-        level: Level = "failure" if p99 > SYNC_LIMIT else "warning" if p99 > SYNC_WARNING else "ok"
+        level: Level = worst if p99 > SYNC_LIMIT else "warning" if p99 > SYNC_WARNING else "ok"
         text = f"{facts['latency']['median']:.1f} ms, 99th percentile {p99:.1f} ms"
         remedy = "etcd wants below 10 ms: use an SSD for the system, and see that nothing else keeps it busy."
         yield Finding(expectation.name, "synchronous write", level, text, f"at most {SYNC_WARNING:.0f} ms", remedy if level != "ok" else "")

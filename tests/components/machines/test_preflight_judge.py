@@ -168,6 +168,12 @@ def test_little_free_space_fails_for_each_directory() -> None:
     assert bad(but("free", {"/": 10**10, "/var": 3_900_000_000})) == [("failure", "free space of /var", "3.9 GB")]
 
 
+def test_a_busy_or_full_member_of_the_mesh_is_told_but_stops_no_change_elsewhere() -> None:
+    busy = but("addresses.mesh0", ["10.88.0.1/32"])
+    busy = {**busy, "free": {"/": 10**9}, "latency": {"median": 20.0, "p99": 900.0}}
+    assert [(level, check) for level, check, _ in bad(busy)] == [("warning", "free space of /"), ("warning", "synchronous write")]
+
+
 @pytest.mark.parametrize(("p99", "level"), [(50.0, None), (51.0, "warning"), (500.0, "warning"), (501.0, "failure")])
 def test_slow_synchronous_writes_are_told_and_very_slow_ones_fail(p99: float, level: str | None) -> None:
     assert [found[0] for found in bad(but("latency.p99", p99))] == ([level] if level else [])
