@@ -3,6 +3,7 @@
 import json
 import re
 
+from config.identities import mesh_public
 from rehearsal import paths
 from rehearsal.machines import machine
 from rehearsal.machines.folder import Folder
@@ -11,7 +12,7 @@ from rehearsal.machines.root import put
 from rehearsal.machines.shell import MachineError
 
 CLIENT = "usr/local/sbin/homelab-client"
-KEY = "etc/tinc/homelab/rsa_key.priv"
+KEY = "etc/tinc/homelab/rsa_key"
 INSTALL = "command -v tincd >/dev/null || DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends tinc"
 ROUND_TRIP = re.compile(r"= [\d.]+/([\d.]+)/")
 
@@ -20,7 +21,9 @@ def join(bundle_json: str) -> None:
     """Become a client of the mesh. `bundle_json`: the stack's output `clients`, {name: {"files": {path: text}}}."""
     root = Folder(LAPTOP).root
     put(root, CLIENT, (paths.checkout() / "components/mesh/client/homelab-client").read_text(), 0o755)
-    put(root, KEY, (paths.keys() / LAPTOP).read_text(), 0o600)
+    private = (paths.keys() / LAPTOP).read_text()
+    put(root, f"{KEY}.priv", private, 0o600)
+    put(root, f"{KEY}.pub", mesh_public(private) + "\n", 0o644)
     _do("install Tinc", "sh", "-c", INSTALL)
     _do("install its bundle", f"/{CLIENT}", "install", LAPTOP, stdin=bundle_json)
 
