@@ -8,12 +8,17 @@ from pathlib import Path
 from types import MappingProxyType
 
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_ssh_private_key
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key, load_ssh_private_key
 from pydantic import SecretStr
 
+from config.identities import fingerprint
 from config.machines import Machine
 from config.problems import Problem
 
+PUBLIC_KEY = "homelab:operator.publicKey"
 PRIVATE_KEY = "homelab:operator.privateKeyFile"
 KNOWN_HOSTS = "homelab:operator.knownHostsFile"
 
@@ -31,15 +36,23 @@ def operator_key(name: str, root: Path) -> SecretStr:
     text = _read(PRIVATE_KEY, name, root)
     if "PRIVATE KEY-----" not in text:
         raise Unreadable(Problem(PRIVATE_KEY, "the file is no private key", "name the file without .pub"))
-    load = load_ssh_private_key if "OPENSSH" in text else load_pem_private_key
     try:
-        load(text.encode(), password=None)
+        _private(text)
     except TypeError:
         remedy = "leave privateKeyFile out and add the key to the SSH agent (ssh-add)"
         raise Unreadable(Problem(PRIVATE_KEY, "the key is protected by a passphrase", remedy)) from None
     except (ValueError, UnsupportedAlgorithm):
         raise Unreadable(Problem(PRIVATE_KEY, "the private key cannot be read", "check it with `ssh-keygen -y -f`")) from None
     return SecretStr(text)
+
+
+def pair(public: str, private: SecretStr, name: str) -> list[Problem]:
+    """What is wrong when `public` is not the public half of the key in file `name`, a text that `operator_key` gave."""
+    half = _private(private.get_secret_value()).public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
+    if half == public:
+        return []
+    message = f"this is {fingerprint(public)}, but the file {name} of operator.privateKeyFile holds the private half of {fingerprint(half)}"
+    return [Problem(PUBLIC_KEY, message, f"put here what `ssh-keygen -y -f {name}` prints, or name the file of this key")]
 
 
 def known_hosts(name: str, root: Path) -> str:
@@ -60,6 +73,15 @@ def host_key(known: str, hosts: tuple[str, ...], port: int) -> str | None:
         if len(parts) >= 3 and parts[1] == "ssh-ed25519" and any(_matches(parts[0], name) for name in names):
             return f"{parts[1]} {parts[2]}"
     return None
+
+
+def _private(text: str) -> Ed25519PrivateKey | RSAPrivateKey | EllipticCurvePrivateKey:
+    """Raises ValueError, UnsupportedAlgorithm, or TypeError when there is a passphrase."""
+    load = load_ssh_private_key if "OPENSSH" in text else load_pem_private_key
+    key = load(text.encode(), password=None)
+    if not isinstance(key, Ed25519PrivateKey | RSAPrivateKey | EllipticCurvePrivateKey):
+        raise ValueError("a key that SSH does not know")
+    return key
 
 
 def _pinned(name: str, machine: Machine, known: str) -> Machine:

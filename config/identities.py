@@ -107,9 +107,9 @@ def mesh_public(private_pem: str) -> str:
 
 
 def fingerprint(public: str) -> str:
-    """SHA256:… of an `ssh-ed25519 …` line, as `ssh-keygen -l` prints it; of any other text, of its bytes."""
+    """SHA256:… of a line like `ssh-ed25519 …`, as `ssh-keygen -l` prints it; of any other text, of its bytes."""
     parts = public.split()
-    blob = base64.b64decode(parts[1]) if parts[:1] == ["ssh-ed25519"] else public.encode()
+    blob = base64.b64decode(parts[1]) if public.startswith(("ssh-", "ecdsa-")) else public.encode()
     return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
 
 

@@ -84,7 +84,7 @@ class Machine(Model):
     lan: Lan | None = Field(None, description="Own machine: its address in the LAN and the prefix, for example 192.168.1.10/24")
     ssh: Ssh | None = Field(None, description="Own machine: how to log in")
     vultr: Vultr | None = Field(None, description="Rented machine: what to rent at Vultr")
-    control_plane: bool = Field(True, description="Whether it is a member of etcd and of the control plane; of these there is an odd number")
+    control_plane: bool = Field(True, description="Whether it is a member of etcd and the control plane; of these there is an odd number")
     cpus: int | None = Field(default_factory=_plan_cpus, ge=1, description="Threads of its processor; a Vultr plan's name tells its own")
     memory: Size | None = Field(default_factory=_plan_memory, description="Memory, for example 32GiB; a Vultr plan's name tells its own")
     disks: tuple[Disk, ...] = Field((), description="Disks for storage; the system disk is not one of them")

@@ -7,6 +7,9 @@ from pydantic import Field
 from config.base import Model
 from config.types import Ed25519PublicKey, Network, Text
 
+# SSH public keys that stand in the repository as examples: nobody has the private half, so a machine that lets in this key alone is lost.
+EXAMPLE_KEYS = frozenset({"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOk2KBx1PtlvY9mXryuLWQkZ2eVjoYM4k2+ZwVH9/g6A"})
+
 
 class Operator(Model):
     """Paths are relative to the project's folder; `~` is the operator's home."""

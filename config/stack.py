@@ -15,6 +15,7 @@ from config.explain import explain
 from config.identities import CEPH, HOST_KEYS, MESH_KEYS, identities
 from config.machines import Machine
 from config.model import Homelab, Topics
+from config.operator import EXAMPLE_KEYS
 from config.problems import Problem, Refused, refuse
 
 SECRETS = (HOST_KEYS, MESH_KEYS, CEPH)
@@ -35,7 +36,7 @@ def parse(stack: str, topics: Mapping[str, object], secrets: Mapping[str, str], 
     keys, missing = identities(stack, rented, said, preview, ceph=understood.storage.filesystem is not None)
     homelab = Homelab(**_fields(understood), stack=stack, identities=keys).model_copy(update={"machines": in_order(understood)})
     homelab, unreadable = _with_files(homelab, root) if root else (homelab, [])
-    refuse(stack, [*problems, *missing, *unreadable])
+    refuse(stack, [*problems, *missing, *_example(homelab, preview), *unreadable])
     return homelab
 
 
@@ -86,13 +87,21 @@ def _secrets(texts: Mapping[str, str]) -> tuple[dict[str, Mapping[str, str]], li
     return said, problems
 
 
+def _example(homelab: Homelab, preview: bool) -> list[Problem]:
+    if preview or homelab.operator.public_key not in EXAMPLE_KEYS:
+        return []
+    return [Problem(files.PUBLIC_KEY, "the key of the example, whose private half nobody has", "put your own: `ssh-add -L` prints it")]
+
+
 def _with_files(homelab: Homelab, root: Path) -> tuple[Homelab, list[Problem]]:
     added: dict[str, object] = {}
     problems: list[Problem] = []
     operator = homelab.operator
     try:
         if operator.private_key_file:
-            added["operator_key"] = files.operator_key(operator.private_key_file, root)
+            added["operator_key"] = key = files.operator_key(operator.private_key_file, root)
+            if operator.public_key and operator.public_key not in EXAMPLE_KEYS:
+                problems += files.pair(operator.public_key, key, operator.private_key_file)
     except files.Unreadable as error:
         problems.append(error.problem)
     try:
