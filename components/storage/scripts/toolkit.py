@@ -1,4 +1,4 @@
-"""What the storage scripts share: words for people, files, units, and one connection to the cluster's monitors."""
+"""What the storage scripts share, besides what all scripts do: units, and one connection to the cluster's monitors."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "remote"))
+from converge import active, remove, say, write
+
+__all__ = ["active", "remove", "say", "write"]
+
 ME = os.uname().nodename
 ETC, VAR, UNITS = Path("/etc/ceph"), Path("/var/lib/ceph"), Path("/etc/systemd/system")
 CONF, ADMIN = ETC / "ceph.conf", ETC / "ceph.client.admin.keyring"
 TOOLS = Path(__file__).resolve().parent
 OPTIONS, USERS = "homelab/options", "homelab/users"
 """Where the cluster itself remembers, as JSON, what this program has set in it: only that may be taken out again."""
-
-
-def say(what: str) -> None:
-    """One line of progress."""
-    print(f"{ME}: {what}", file=sys.stderr, flush=True)
 
 
 def stop(why: str) -> NoReturn:
@@ -43,20 +43,11 @@ def document() -> dict[str, Any]:
     return dict(json.load(sys.stdin))
 
 
-def write(path: Path, text: str, mode: int = 0o644, owner: str | None = None) -> bool:
-    """Replace a file as a whole; True when its text was another. It is never readable for more than `mode` says."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.exists() and path.read_text() == text and path.stat().st_mode & 0o777 == mode:
-        return False
-    beside = path.with_name(f".{path.name}.new")
-    beside.unlink(missing_ok=True)
-    beside.touch(mode=0o600)
-    beside.write_text(text)
-    if owner:
-        shutil.chown(beside, owner, owner)
-    beside.chmod(mode)
-    beside.replace(path)
-    return True
+def put(path: Path, text: str, mode: int = 0o600, owner: str = "ceph") -> bool:
+    """A file of somebody else's, as a whole; True when its text was another."""
+    changed: bool = write(path, text, mode)
+    shutil.chown(path, owner, owner)
+    return changed
 
 
 def wait(done: Callable[[], bool], seconds: float, why: Callable[[], str], every: float = 0.5) -> None:
@@ -68,16 +59,18 @@ def wait(done: Callable[[], bool], seconds: float, why: Callable[[], str], every
         time.sleep(every)
 
 
-def active(unit: str) -> bool:
-    """Whether a unit runs."""
-    return sh("systemctl", "is-active", "-q", unit, check=False).returncode == 0
+def stale(unit: str, *files: Path) -> bool:
+    """Whether a unit runs since before one of its files became what it is: a run that was cut off is made good by the next one."""
+    shown = sh("systemctl", "show", "--property=ActiveEnterTimestampMonotonic", "--value", unit, check=False).stdout.strip()
+    since = time.time() - time.monotonic() + int(shown or 0) / 1e6
+    return bool(active(unit)) and any(file.stat().st_mtime > since for file in files)
 
 
-def run_unit(unit: str, restart: bool = False) -> None:
-    """Enabled and started; one that gave up earlier gets another chance."""
+def run_unit(unit: str, *files: Path) -> None:
+    """Enabled and started, again if one of its files is newer than it; one that gave up earlier gets another chance."""
     sh("systemctl", "enable", "-q", unit, check=False)
     sh("systemctl", "reset-failed", unit, check=False)
-    sh("systemctl", "restart" if restart else "start", unit)
+    sh("systemctl", "restart" if stale(unit, *files) else "start", unit)
 
 
 def end_unit(unit: str) -> None:
