@@ -22,4 +22,7 @@ class Mesh(Model):
     network: PrivateNetwork = Field(description="The network of all mesh addresses, for example 10.88.0.0/24")
     underlay_mtu: int = Field(1500, ge=1280, le=9000, description="Largest packet that the Internet paths carry; 1492 behind PPPoE")
     addresses: FrozenMapping[HostName, Address] = Field(description="The mesh address of every machine")
+    lan_paths: bool = Field(
+        True, description="Machines of one LAN reach each other's mesh address over it, at its speed and unencrypted, while it works"
+    )
     clients: FrozenMapping[HostName, Client] = Field({}, description="Laptops and other members")

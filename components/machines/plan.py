@@ -24,6 +24,9 @@ PUBLIC_PORTS = (("tcp", 22), ("tcp", PORT), ("udp", PORT), ("tcp", 80), ("tcp", 
 
 API_PORT = 6443
 
+OVERLAYS = ["flannel.1", "vxlan.calico"]
+"""The devices by which pods' traffic comes out of the mesh: what is inside of it may bear another machine's mesh address."""
+
 
 @dataclass(frozen=True)
 class Rented:
@@ -166,7 +169,17 @@ def _base(homelab: Homelab, name: str, packages: Sequence[str]) -> str:
 def _firewall(homelab: Homelab, name: str, said: Machine) -> str:
     open_to = ssh_networks(homelab, said)
     rules = _public_rules() if said.lan is None else _lan_rules(said, open_to)
-    ruleset = render("machines", "firewall.nft.j2", name=name, trusted=["lo", DEVICE, TUNNEL], rules=rules)
+    ruleset = render(
+        "machines",
+        "firewall.nft.j2",
+        name=name,
+        trusted=["lo", DEVICE, TUNNEL],
+        overlays=OVERLAYS,
+        mesh=homelab.mesh.network,
+        address=homelab.mesh.addresses[name],
+        pods=homelab.kubernetes.pods,
+        rules=rules,
+    )
     return json.dumps({"ruleset": ruleset, "ssh": open_to})
 
 

@@ -1,4 +1,4 @@
-"""Tinc on every member, and the gate that later stages stand behind."""
+"""Tinc on every member, LAN paths beside it, and the gate that later stages stand behind."""
 
 import json
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ PROBE_DEADLINE = 90
 
 
 class Mesh(pulumi.ComponentResource):
-    """`depends_on=[mesh]` waits until every pair of members answers packets of exactly the mesh MTU.
+    """`depends_on=[mesh]` waits until every pair of members answers packets of exactly the mesh MTU, by every path that it has.
 
     `endpoints`: the public addresses of the rented members.
     """
@@ -37,9 +37,13 @@ class Mesh(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         keys = {key: self._key(member, child) for key, member in plan.members.items()}
         live = pulumi.Output.all(keys=pulumi.Output.all(**keys), endpoints=pulumi.Output.all(**endpoints))
-        joined = [self._join(key, live, child) for key in plan.members]
-        # Both ends must have joined before either can prove the path.
-        after = pulumi.ResourceOptions(parent=self, depends_on=joined)
+        joined = {key: self._join(key, live, child) for key in plan.members}
+        cards = pulumi.Output.all(**{key: self._card(member, child) for key, member in plan.members.items() if member.neighbours})
+        paths = [self._lan_path(key, cards, joined[key]) for key, member in plan.members.items() if member.lan]
+        for warning in plan.warnings:
+            pulumi.log.warn(warning, self)
+        # Both ends must have joined before either can prove a path.
+        after = pulumi.ResourceOptions(parent=self, depends_on=[*joined.values(), *paths])
         probes = {key: self._probe(key, after) for key in plan.members}
         self.round_trip_times = pulumi.Output.all(**{key: probe.stdout for key, probe in probes.items()}).apply(_read)
         self.clients = {key: self._bundle(key, live) for key in plan.clients}
@@ -65,8 +69,24 @@ class Mesh(pulumi.ComponentResource):
             f"{self._name}-join-{key}", self._machines[key], "mesh/join", stdin=live.apply(document), deadline=60, public=True, opts=opts
         )
 
+    def _card(self, member: Member, opts: pulumi.ResourceOptions) -> pulumi.Output[str]:
+        machine = self._machines[member.name]
+        script = RemoteScript(f"{self._name}-card-{member.name}", machine, "mesh/lan-card", [str(member.lan)], public=True, opts=opts)
+        return script.stdout
+
+    def _lan_path(self, key: str, cards: pulumi.Output[dict[str, str]], joined: RemoteScript) -> RemoteScript:
+        plan = self._plan
+
+        def document(macs: dict[str, str]) -> str:
+            return plan.lan_path_document(key, macs)
+
+        opts = pulumi.ResourceOptions(parent=self, depends_on=[joined])
+        name, stdin = f"{self._name}-lan-path-{key}", cards.apply(document)
+        return RemoteScript(name, self._machines[key], "mesh/lan-path", ["apply"], stdin=stdin, deadline=60, public=True, opts=opts)
+
     def _probe(self, key: str, opts: pulumi.ResourceOptions) -> RemoteScript:
-        peers = [f"{peer.name}={peer.address}" for peer in self._plan.peers(key)]
+        near = self._plan.members[key].neighbours
+        peers = [f"{peer.name}={peer.address}{'/lan' if peer.name in near else ''}" for peer in self._plan.peers(key)]
         arguments = [str(self._plan.mtu), str(PROBE_DEADLINE), *peers]
         return RemoteScript(
             f"{self._name}-probe-{key}", self._machines[key], "mesh/probe", arguments, deadline=PROBE_DEADLINE + 30, public=True, opts=opts

@@ -47,6 +47,8 @@ class Member:
     dials: Sequence[str]
     private_key: SecretStr | None
     """Of a rented machine, from the identities: it survives a rebuilt server. Every other private key stays on its machine."""
+    neighbours: Sequence[str] = ()
+    """The members in the same LAN, to which a LAN path is kept beside the tunnel."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,34 @@ class MeshPlan:
     def member_document(self, name: str, keys: Mapping[str, str], endpoints: Mapping[str, str]) -> str:
         """What `mesh/join` reads on a machine: the whole desired state."""
         me = self.members[name]
-        return self._document(name, me.address, me.dials, {**keys, **self._client_keys}, endpoints, me.site)
+        return self._document(name, me.address, me.dials, {**keys, **self._client_keys}, endpoints, me)
+
+    def lan_path_document(self, name: str, macs: Mapping[str, str]) -> str:
+        """What `mesh/lan-path apply` reads on a machine with a LAN address; without neighbours it takes LAN paths away."""
+        me = self.members[name]
+        assert me.lan, "only machines in a LAN have LAN paths"
+        said = {
+            "address": str(me.address),
+            "network": str(self.network),
+            "mtu": self.mtu,
+            "lan": str(me.lan),
+            "tunnel": TUNNEL,
+            "neighbours": {other: {"address": str(self.members[other].address), "mac": macs[other].strip()} for other in me.neighbours},
+        }
+        return json.dumps(said, sort_keys=True)
+
+    @cached_property
+    def warnings(self) -> list[str]:
+        """What the operator trusts without being asked, one sentence for each site."""
+        sites: dict[str, list[str]] = {}
+        for member in self.members.values():
+            if member.neighbours:
+                sites.setdefault(member.site, []).append(member.name)
+        return [
+            f"what {', '.join(names)} say to each other over the mesh goes over the LAN of site '{site}', where nothing encrypts it; "
+            "homelab:mesh.lanPaths: false keeps it in the tunnel, which is many times slower"
+            for site, names in sites.items()
+        ]
 
     def client_document(self, name: str, keys: Mapping[str, str], endpoints: Mapping[str, str]) -> str:
         """The same for a client, which dials the rented machines and knows no LAN."""
@@ -81,12 +110,18 @@ class MeshPlan:
         return {name: client.public_key for name, client in self.clients.items()}
 
     def _document(
-        self, me: str, address: IPv4Address, dials: Sequence[str], keys: Mapping[str, str], endpoints: Mapping[str, str], site: str | None
+        self, me: str, address: IPv4Address, dials: Sequence[str], keys: Mapping[str, str], endpoints: Mapping[str, str], at: Member | None
     ) -> str:
         addresses = {**{m.name: m.address for m in self.members.values()}, **{n: c.address for n, c in self.clients.items()}}
         hosts = {
             f"hosts/{tinc_name(name)}": render(
-                "mesh", "host.j2", endpoint=self._endpoint(name, endpoints, site), subnet=addresses[name], key=keys[name].strip()
+                "mesh",
+                "host.j2",
+                endpoint=self._endpoint(name, endpoints, at.site if at else None),
+                # Tinc would send to a neighbour's LAN address by UDP for a minute after the LAN is cut; a connection can be closed at once.
+                tcp_only=at is not None and name in at.neighbours,
+                subnet=addresses[name],
+                key=keys[name].strip(),
             )
             for name in addresses
         }
@@ -138,6 +173,16 @@ def dials(homelab: Homelab, name: str) -> list[str]:
     ]
 
 
+def neighbours(homelab: Homelab, name: str) -> list[str]:
+    """The machines of its site whose LAN addresses are in its own LAN: the two reach each other without a router."""
+    me = homelab.machines[name]
+    return [
+        other
+        for other, said in homelab.machines.items()
+        if other != name and said.site == me.site and said.lan and me.lan and said.lan.network == me.lan.network
+    ]
+
+
 def _member(homelab: Homelab, name: str) -> Member:
     said = homelab.machines[name]
     return Member(
@@ -148,6 +193,7 @@ def _member(homelab: Homelab, name: str) -> Member:
         rented=said.rented,
         dials=dials(homelab, name),
         private_key=homelab.identities.mesh_key(name) if said.rented else None,
+        neighbours=neighbours(homelab, name) if homelab.mesh.lan_paths else (),
     )
 
 
