@@ -4,6 +4,8 @@ PYTHON ?= python3
 RUN := .venv/bin/python
 # What runs on machines has no .py at its end; some of it must do with the Python of an older distribution.
 SCRIPTS = $(shell git grep -lE '^\#!/usr/bin/env python3$$' -- components)
+# The dev stack's state is the rehearsal's, whatever pulumi and backend the caller has.
+REHEARSED = $(if $(filter dev,$(STACK)),[ -f .rehearsal/env ] || { echo 'there is no rehearsal: run `make up` first' >&2; exit 1; }; . ./.rehearsal/env;)
 .DEFAULT_GOAL := help
 .PHONY: help up preview destroy down plan test rehearse rehearse-faults lint init discover do forget lock
 
@@ -47,17 +49,17 @@ lint: .venv/ready ## linters and type checker
 	@.venv/bin/ruff check --extend-ignore PTH,SIM,UP $(SCRIPTS)
 	@.venv/bin/shellcheck $(shell git grep -lE '^#!/bin/sh$$' -- components .ci)
 
-init: .venv/ready ## make a stack's identities: make init STACK=home
-	@$(RUN) -m commands.init $(STACK)
+init: .venv/ready ## start a stack and make its identities: make init STACK=mylab [ARGS=--cli]
+	@$(RUN) -m commands.init $(STACK) $(ARGS)
 
 discover: .venv/ready ## a machine's configuration block: make discover HOST=user@address
 	@$(RUN) -m commands.discover $(HOST)
 
 do: .venv/ready ## run a script on a machine: make do M=leviathan DO='mesh/status'
-	@$(RUN) -m commands.do '$(STACK)' '$(M)' '$(DO)'
+	@$(REHEARSED) $(RUN) -m commands.do '$(STACK)' '$(M)' '$(DO)'
 
 forget: .venv/ready ## drop a machine that is gone from the state: make forget MACHINE=nimbus
-	@$(RUN) -m commands.forget '$(STACK)' '$(MACHINE)'
+	@$(REHEARSED) $(RUN) -m commands.forget '$(STACK)' '$(MACHINE)'
 
 lock: ## renew the lock files after a change of pyproject.toml (needs uv)
 	uv lock && uv export --quiet --all-groups --no-emit-project --format requirements.txt -o requirements.lock

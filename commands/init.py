@@ -25,7 +25,7 @@ from config.stack import PREFIX, read
 
 EXAMPLE = "home"
 HINT = """Set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE, as for pulumi itself.
-A stack whose secrets Pulumi Cloud or a key service keeps: `.venv/bin/python -m commands.init {stack} --cli` lets pulumi encrypt them."""
+A stack whose secrets Pulumi Cloud or a key service keeps: `make init STACK={stack} ARGS=--cli` lets pulumi encrypt them."""
 
 Keys = dict[str, dict[str, str]]
 
