@@ -23,6 +23,6 @@ class Mesh(Model):
     underlay_mtu: int = Field(1500, ge=1280, le=9000, description="Largest packet that the Internet paths carry; 1492 behind PPPoE")
     addresses: FrozenMapping[HostName, Address] = Field(description="The mesh address of every machine")
     lan_paths: bool = Field(
-        True, description="Machines of one LAN reach each other's mesh address over it, at its speed and unencrypted, while it works"
+        True, description="Let machines of one LAN speak over it, unencrypted and at its speed; the tunnel takes over when it fails"
     )
     clients: FrozenMapping[HostName, Client] = Field({}, description="Laptops and other members")

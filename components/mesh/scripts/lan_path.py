@@ -80,6 +80,8 @@ def serve(said, port, ready):
     """Keep the paths of a document for ever; calls `ready` once, then with each beat."""
     echo, device, held = Echo(said["address"], said["mtu"], port), device_of(said["lan"]), routed()
     probes = {one["address"]: Probe((one["address"], device) in held) for one in said["neighbours"].values()}
+    for address in (address for address, probe in probes.items() if probe.up):
+        route(said, address, device)  # it stays, but its MTU or source may be another by now
     while True:
         ready()
         if not all(probe.up for probe in probes.values()):
@@ -120,12 +122,16 @@ def hold(said, probes, device):
         if (address, device, one["mac"]) not in entries:
             ip("neighbour", "replace", address, "lladdr", one["mac"], "dev", device, "nud", "permanent")
         if probes[address].up and not there:
-            if ip("route", "replace", f"{address}/32", "dev", device, "src", said["address"], "mtu", str(said["mtu"]), "proto", OURS):
+            if route(said, address, device):
                 say(f"{name} ({address}) answers over the LAN ({device}): its traffic goes there")
         elif there and not probes[address].up:
             ip("route", "delete", f"{address}/32", "dev", device, "proto", OURS)
             say(f"{name} ({address}) is silent on the LAN ({device}): its traffic takes the tunnel")
             subprocess.run([REDIAL, name], capture_output=True, timeout=3)
+
+
+def route(said, address, device):
+    return ip("route", "replace", f"{address}/32", "dev", device, "src", said["address"], "mtu", str(said["mtu"]), "proto", OURS)
 
 
 def prune(network, addresses, device):
