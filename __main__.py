@@ -5,13 +5,17 @@ import pulumi
 from components.machines.fleet import Fleet
 from components.mesh.mesh import Mesh
 from components.plan import plan
+from components.storage.storage import Storage
 from config.load import load
 
 lab = plan(load())
 
 fleet = Fleet("fleet", lab.fleet)
 mesh = Mesh("mesh", lab.mesh, fleet.machines, fleet.endpoints)
+storage = Storage("storage", lab.storage, fleet.machines, mesh)
 
 pulumi.export("machines", fleet.summary)
 pulumi.export("roundTripTimes", mesh.round_trip_times)
-pulumi.export("clients", mesh.clients)
+pulumi.export("storage", storage.report)
+pulumi.export("objectStorage", storage.object_keys)
+pulumi.export("clients", storage.bundles(mesh.clients))

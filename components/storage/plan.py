@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from ipaddress import IPv4Address, IPv4Network
 
+from components.remote.toolbox import ROOT, scripts
 from components.storage import access, packages
 from components.storage.access import User
 from components.storage.capacity import Capacity, capacity
@@ -119,6 +120,14 @@ class StoragePlan:
             gateway=f"{self.addresses[machine]}:{self._port}" if machine and machine in self.roles.gateways else None,
         )
 
+    def packages_document(self, machine: str) -> str:
+        """`storage/packages`, on every one of `machines`: {"packages": [name], "family": [pattern], "source": {"url", "suites": [codename],
+        "key": URL, "fingerprint"} or null for the distribution's own}."""
+        source = self.package_source
+        upstream = {"key": packages.KEY, "fingerprint": packages.FINGERPRINT, "suites": sorted({*source.suites.values()})}
+        own = {"url": source.url, **upstream} if source.url else None
+        return _json({"packages": [*self.packages_of(machine)], "family": [*packages.FAMILY], "source": own})
+
     def ledger_document(self, machine: str) -> str:
         """`storage/ledger`: {"fsid", "disks": [{"id", "serial", "size", "bay"}]}, the same form for every machine with disks."""
         disks = [{"id": osd.id, "serial": osd.serial, "size": int(osd.size), "bay": osd.bay} for osd in self.disks_of(machine)]
@@ -180,7 +189,7 @@ class StoragePlan:
         return _json({"fsid": self._keys.fsid, **said})
 
     def pools_document(self) -> str:
-        """`storage/pools`, on `first`, which answers {user: key} on standard output.
+        """`storage/pools`, on `first`, which answers {"users": {user: key}, "object": {"accessKey", "secretKey"}}.
 
         {"fsid", "pools": [{"name", "application", "pgs", "size", "min_size", "bulk"}],
          "filesystem": {"name", "metadata", "data", "directories", "shared", "volumes"},
@@ -220,7 +229,9 @@ class StoragePlan:
         user = access.mesh_user(client)
         if user not in self.users:
             return {}
+        ours = ("storage/mount", "storage/toolkit.py", "storage/status", "storage/leave")
         return {
+            **{f"{ROOT}/{name}": scripts()[name].decode() for name in ours},
             "/etc/ceph/ceph.conf": self.ceph_conf(None),
             f"/etc/ceph/ceph.client.{user}.keyring": f"[client.{user}]\n\tkey = {keys[user]}\n",
             "/etc/homelab/storage.json": _json(self._mount(user, keys)),

@@ -1,6 +1,6 @@
 """The root file system every machine starts from: Debian 12 with what a provider's image has, cached as one tar.
 
-What the program installs on its machines (tinc, chrony, nftables) is not in it; their packages only lie in apt's cache,
+What the program installs on its machines (tinc, chrony, nftables, Ceph) is not in it; their packages only lie in apt's cache,
 so that each run need not fetch them again.
 """
 
@@ -34,7 +34,8 @@ PACKAGES = (
     "systemd-sysv",
     "udev",
 )
-AT_HAND = ("chrony", "nftables", "tinc")
+CEPH = ("ceph-common", "ceph-fuse", "ceph-mds", "ceph-mgr", "ceph-mon", "ceph-osd", "radosgw")
+AT_HAND = ("chrony", "nftables", "tinc", *CEPH)
 RECIPE = 3  # raise it when anything below changes what is in the image
 
 

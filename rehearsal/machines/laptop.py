@@ -1,6 +1,5 @@
 """The laptop in the cafe as its owner would use it: Tinc from the distribution, its own key pair, the bundle of the stack."""
 
-import json
 import re
 
 from config.identities import mesh_public
@@ -13,7 +12,7 @@ from rehearsal.machines.shell import MachineError
 
 CLIENT = "usr/local/sbin/homelab-client"
 KEY = "etc/tinc/homelab/rsa_key"
-INSTALL = "command -v tincd >/dev/null || DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends tinc"
+INSTALL = "command -v {} >/dev/null || DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends {}"
 ROUND_TRIP = re.compile(r"= [\d.]+/([\d.]+)/")
 
 
@@ -24,13 +23,10 @@ def join(bundle_json: str) -> None:
     private = (paths.keys() / LAPTOP).read_text()
     put(root, f"{KEY}.priv", private, 0o600)
     put(root, f"{KEY}.pub", mesh_public(private) + "\n", 0o644)
-    _do("install Tinc", "sh", "-c", INSTALL)
+    _do("install Tinc", "sh", "-c", INSTALL.format("tincd", "tinc"))
+    if "/etc/homelab/storage.json" in bundle_json:
+        _do("install what mounts CephFS", "sh", "-c", INSTALL.format("ceph-fuse", "ceph-fuse"))
     _do("install its bundle", f"/{CLIENT}", "install", LAPTOP, stdin=bundle_json)
-
-
-def bundled(bundle_json: str) -> bool:
-    """Whether the stack has a bundle for the laptop."""
-    return LAPTOP in json.loads(bundle_json)
 
 
 def reach(name: str, address: str) -> float | None:
