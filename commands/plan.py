@@ -32,9 +32,13 @@ def _machines(homelab: Homelab, lab: Plan) -> str:
 
 
 def _mesh(lab: Plan) -> str:
-    rows = [[name, member.address, ", ".join(member.dials) or "nobody"] for name, member in lab.mesh.members.items()]
+    rows = [
+        [name, member.address, ", ".join(member.dials) or "nobody", ", ".join(member.neighbours) or "nobody"]
+        for name, member in lab.mesh.members.items()
+    ]
     head = f"Mesh {lab.mesh.network}, packets of {lab.mesh.mtu} bytes"
-    return f"{head}\n{tabulate(rows, headers=['member', 'address', 'dials'])}"
+    table = tabulate(rows, headers=["member", "address", "dials", "over the LAN"])
+    return "\n".join([head, table, *lab.mesh.warnings])
 
 
 def _disks(homelab: Homelab) -> str:

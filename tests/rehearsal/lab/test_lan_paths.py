@@ -1,0 +1,274 @@
+"""LAN paths on real machines: taken while the LAN works, given up for the tunnel and taken again, without an open connection noticing."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from statistics import median
+
+import pytest
+
+from rehearsal.machines.addresses import LINKS, SWITCH
+from rehearsal.machines.shell import inside, run, wait_until
+from tests.rehearsal.lab.lab import Lab
+
+pytestmark = pytest.mark.rehearsal
+MESH = {"leviathan": "10.88.0.1", "absis": "10.88.0.2"}
+LAN = {"leviathan": "192.168.77.10", "absis": "192.168.77.11"}
+SERVICE = "homelab-lan-paths"
+SERVER = "hl-stream"
+
+ECHO = """
+import socket, sys
+server = socket.create_server((sys.argv[1], 9000))
+while True:
+    peer, _ = server.accept()
+    while data := peer.recv(65536):
+        peer.sendall(data)
+"""
+# Asks and is answered on one connection until a file says that it is enough; gives the longest wait for an answer.
+STREAM = """
+import json, os, socket, sys, time
+done, count, longest = "/run/hl-stream.done", 0, 0
+os.path.exists(done) and os.unlink(done)
+peer = socket.create_connection((sys.argv[1], 9000), 10)
+peer.settimeout(50)
+while not os.path.exists(done):
+    begun, left = time.monotonic(), 1000
+    peer.sendall(b"x" * left)
+    while left:
+        left -= len(peer.recv(left))
+    longest, count = max(longest, time.monotonic() - begun), count + 1
+    with open("/run/hl-stream.new", "w") as file:
+        file.write(str(count))
+    os.replace("/run/hl-stream.new", "/run/hl-stream.count")
+    time.sleep(0.02)
+print(json.dumps({"longest": longest, "count": count}))
+"""
+SINK = """
+import socket, sys
+server = socket.create_server(("", 6443))
+while True:
+    peer, _ = server.accept()
+    room, got = bytearray(1 << 20), 0
+    while size := peer.recv_into(room):
+        got += size
+    peer.sendall(b"%d" % got)
+    peer.close()
+"""
+PUMP = """
+import socket, sys, time
+peer = socket.create_connection((sys.argv[1], 6443), 10)
+data, sent, begun = b"x" * (1 << 20), 0, time.monotonic()
+while time.monotonic() - begun < float(sys.argv[2]):
+    peer.sendall(data)
+    sent += len(data)
+peer.shutdown(socket.SHUT_WR)
+assert int(peer.recv(64)) == sent
+print(sent * 8 / (time.monotonic() - begun) / 1e6)
+"""
+# One frame from this host's place in the LAN: sender's and receiver's hardware addresses, mesh source and destination.
+FORGE = """
+import socket, struct, sys
+device, source_mac, target_mac, source, target = sys.argv[1:]
+mac = lambda text: bytes.fromhex(text.replace(":", ""))
+udp = struct.pack("!HHHH", 9, 9001, 16, 0) + b"intruder"
+head = struct.pack("!BBHHHBBH4s4s", 69, 0, 20 + len(udp), 1, 0, 64, 17, 0, socket.inet_aton(source), socket.inet_aton(target))
+total = sum(struct.unpack("!10H", head))
+total = (total & 0xffff) + (total >> 16)
+head = head[:10] + struct.pack("!H", ~(total + (total >> 16)) & 0xffff) + head[12:]
+with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as line:
+    line.bind((device, 0))
+    line.send(mac(target_mac) + mac(source_mac) + b"\\x08\\x00" + head + udp)
+"""
+HEAR = """
+import socket, sys
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ear:
+    ear.bind((sys.argv[1], 9001))
+    ear.settimeout(2)
+    try:
+        print(ear.recv(100).decode())
+    except TimeoutError:
+        print("silence")
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def whole(lab: Lab) -> None:
+    """Whatever tests before did: both home machines are on, and the stack is as its file says."""
+    for name in MESH:
+        lab.command_machines("boot", name)
+    lab.up()
+    wait_until(lambda: taken(lab) == {"lan"}, 20, lambda: "the LAN paths did not come up")
+
+
+def takes(lab: Lab, one: str, other: str) -> str:
+    """By which way a machine sends to another's mesh address."""
+    (route,) = json.loads(lab.inside(one, "ip", "-json", "route", "get", MESH[other]).stdout)
+    assert route["prefsrc"] == MESH[one]
+    return "tunnel" if route["dev"] == "tinc0" else "lan"
+
+
+def taken(lab: Lab) -> set[str]:
+    return {takes(lab, "leviathan", "absis"), takes(lab, "absis", "leviathan")}
+
+
+def mac(lab: Lab, name: str) -> str:
+    return next(link["address"] for link in json.loads(lab.inside(name, "ip", "-json", "link").stdout) if link["ifname"] == "host0")
+
+
+@contextmanager
+def cut(lab: Lab) -> Iterator[None]:
+    """The two home machines no longer hear each other in the LAN; each still reaches the router."""
+    one, other = mac(lab, "leviathan"), mac(lab, "absis")
+    drops = "\n".join(f"ether saddr {a} ether daddr {b} drop" for a, b in ((one, other), (other, one)))
+    rules = f"table bridge hl_cut {{\nchain between {{\ntype filter hook forward priority 0\n{drops}\n}}\n}}\n"
+    run(*inside(SWITCH, ("nft", "-f", "-")), stdin=rules)
+    try:
+        yield
+    finally:
+        run(*inside(SWITCH, ("nft", "delete", "table", "bridge", "hl_cut")))
+
+
+@contextmanager
+def server(lab: Lab, name: str, code: str, *arguments: str) -> Iterator[None]:
+    started = lab.inside(name, "systemd-run", f"--unit={SERVER}", "--collect", "python3", "-c", code, *arguments)
+    assert started.returncode == 0, started.stderr
+    try:
+        wait_until(lambda: "python3" in lab.inside(name, "ss", "-Hltnp").stdout, 10, lambda: f"no server on {name}")
+        yield
+    finally:
+        lab.inside(name, "systemctl", "stop", SERVER)
+
+
+def progress(lab: Lab) -> int:
+    return int(lab.inside("leviathan", "sh", "-c", "cat /run/hl-stream.count 2>/dev/null || echo 0").stdout)
+
+
+def flows(lab: Lab, deadline: float) -> None:
+    """The stream makes headway from here."""
+    before = progress(lab)
+    wait_until(lambda: progress(lab) > before + 5, deadline, lambda: "the open connection stands still")
+
+
+@contextmanager
+def stream(lab: Lab) -> Iterator[list[float]]:
+    """One open connection from leviathan to absis, in use all the time; afterwards the list holds its longest wait in seconds."""
+    waits: list[float] = []
+    lab.inside("leviathan", "rm", "-f", "/run/hl-stream.count")
+    with server(lab, "absis", ECHO, MESH["absis"]), ThreadPoolExecutor(1) as beside:
+        client: Future[subprocess.CompletedProcess[str]] = beside.submit(lab.inside, "leviathan", "python3", "-c", STREAM, MESH["absis"])
+        try:
+            flows(lab, 10)
+            yield waits
+        finally:
+            lab.inside("leviathan", "touch", "/run/hl-stream.done")
+        ended = client.result()
+        assert ended.returncode == 0, ended.stderr
+        waits.append(json.loads(ended.stdout)["longest"])
+
+
+def rate(lab: Lab, address: str) -> float:
+    """Mbit/s from leviathan to absis over a new connection."""
+    pumped = lab.inside("leviathan", "python3", "-c", PUMP, address, "3")
+    assert pumped.returncode == 0, pumped.stderr
+    return float(pumped.stdout)
+
+
+def test_neighbours_take_the_lan_and_everybody_else_the_tunnel(lab: Lab) -> None:
+    assert taken(lab) == {"lan"}
+    shown = lab.command("do", "leviathan", "mesh/status").stdout
+    assert "takes the lan" in shown and "no answer" not in shown
+    (route,) = json.loads(lab.inside("nimbus", "ip", "-json", "route", "get", MESH["leviathan"]).stdout)
+    assert route["dev"] == "tinc0"
+
+
+def test_the_gate_proved_both_paths(lab: Lab) -> None:
+    said = next(one for one in lab.state()["deployment"]["resources"] if one["urn"].endswith("::mesh-probe-leviathan"))
+    assert "over the LAN" in said["outputs"]["stderr"] and "through the tunnel" in said["outputs"]["stderr"]
+
+
+def test_a_stranger_in_the_lan_cannot_speak_as_a_neighbour(lab: Lab) -> None:
+    def heard(source: str) -> str:
+        with ThreadPoolExecutor(1) as beside:
+            ear = beside.submit(lab.inside, "leviathan", "python3", "-c", HEAR, MESH["leviathan"])
+            wait_until(lambda: ":9001" in lab.inside("leviathan", "ss", "-Hlun").stdout, 5, lambda: "nobody listens")
+            run("python3", "-c", FORGE, LINKS["home"], source, mac(lab, "leviathan"), MESH["absis"], MESH["leviathan"])
+            return ear.result().stdout.strip()
+
+    assert heard("02:00:00:00:00:99") == "silence"
+    assert heard(mac(lab, "absis")) == "intruder", "the forged frame itself is at fault, so the silence above proves nothing"
+
+
+def test_an_open_connection_survives_the_loss_of_the_lan_and_its_return(lab: Lab) -> None:
+    with stream(lab) as waits:
+        with cut(lab):
+            wait_until(lambda: taken(lab) == {"tunnel"}, 8, lambda: "the LAN's routes stayed")
+            flows(lab, 15)
+        wait_until(lambda: taken(lab) == {"lan"}, 15, lambda: "the LAN's routes did not come back")
+        flows(lab, 10)
+    assert waits[0] < 10
+
+
+def test_the_lan_carries_on_while_tinc_is_stopped_everywhere(lab: Lab) -> None:
+    with stream(lab) as waits:
+        for name in (*MESH, "nimbus"):
+            lab.inside(name, "systemctl", "stop", "tinc@homelab")
+        try:
+            flows(lab, 5)
+            assert taken(lab) == {"lan"} and lab.reaches("absis", MESH["leviathan"], within=5)
+        finally:
+            for name in (*MESH, "nimbus"):
+                lab.inside(name, "systemctl", "start", "tinc@homelab")
+        flows(lab, 5)
+    assert waits[0] < 1
+    assert lab.reaches("absis", "10.88.0.3")
+
+
+def test_a_restart_of_tinc_and_a_reload_of_the_service_drop_nothing(lab: Lab) -> None:
+    with stream(lab) as waits:
+        before = lab.inside("leviathan", "systemctl", "show", "-P", "MainPID", SERVICE).stdout
+        for name in MESH:
+            assert lab.inside(name, "systemctl", "restart", "tinc@homelab").returncode == 0
+            assert lab.inside(name, "systemctl", "reload", SERVICE).returncode == 0
+        flows(lab, 5)
+        assert taken(lab) == {"lan"}
+        assert lab.inside("leviathan", "systemctl", "show", "-P", "MainPID", SERVICE).stdout == before
+    assert waits[0] < 1
+
+
+@pytest.mark.parametrize("fault", ["KILL", "STOP"])
+def test_a_service_that_dies_or_hangs_leaves_no_route_behind_and_comes_back(lab: Lab, fault: str) -> None:
+    assert lab.inside("absis", "systemctl", "kill", "-s", fault, SERVICE).returncode == 0
+    wait_until(lambda: takes(lab, "absis", "leviathan") == "tunnel", 10, lambda: "a route without a keeper stayed")
+    wait_until(lambda: taken(lab) == {"lan"}, 20, lambda: "the LAN paths did not come back")
+
+
+def test_switched_off_they_are_gone_and_the_tunnel_carries_all(lab: Lab) -> None:
+    with lab.edited(lambda said: said["homelab:mesh"].update(lanPaths=False)):
+        lab.up()
+        assert taken(lab) == {"tunnel"} and lab.reaches("absis", MESH["leviathan"])
+        assert lab.inside("absis", "systemctl", "is-active", SERVICE).returncode != 0
+        assert "absis" not in lab.inside("leviathan", "nft", "list", "chain", "inet", "homelab", "mesh_sources").stdout
+    lab.up()
+    assert taken(lab) == {"lan"}
+
+
+def test_the_lan_path_has_the_speed_of_the_lan(lab: Lab) -> None:
+    with server(lab, "absis", SINK):
+        rates = [(rate(lab, MESH["absis"]), rate(lab, LAN["absis"])) for _ in range(3)]
+        lab.inside("leviathan", "systemctl", "stop", SERVICE)
+        lab.inside("absis", "systemctl", "stop", SERVICE)
+        try:
+            assert taken(lab) == {"tunnel"}
+            tunnel = rate(lab, MESH["absis"])
+        finally:
+            for name in MESH:
+                lab.inside(name, "systemctl", "start", SERVICE)
+    path, raw = median(one for one, _ in rates), median(other for _, other in rates)
+    print(
+        f"LAN path {path:.0f} Mbit/s, raw LAN {raw:.0f} Mbit/s ({path / raw:.2f}), tunnel {tunnel:.0f} Mbit/s ({path / tunnel:.1f} times)"
+    )
+    assert path > 0.85 * raw and path > 3 * tunnel
+    wait_until(lambda: taken(lab) == {"lan"}, 10, lambda: "the LAN paths did not come back")
