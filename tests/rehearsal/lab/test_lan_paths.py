@@ -245,6 +245,23 @@ def test_a_service_that_dies_or_hangs_leaves_no_route_behind_and_comes_back(lab:
     wait_until(lambda: taken(lab) == {"lan"}, 20, lambda: "the LAN paths did not come back")
 
 
+def test_with_another_network_card_the_tunnel_carries_on_until_the_card_is_read_again(lab: Lab) -> None:
+    def exchange(card: str) -> None:
+        assert lab.inside("absis", "ip", "link", "set", "host0", "address", card).returncode == 0
+
+    before = mac(lab, "absis")
+    try:
+        exchange("02:00:00:00:00:77")
+        wait_until(lambda: taken(lab) == {"tunnel"}, 10, lambda: "the path by the old card stayed")
+        assert lab.reaches("absis", MESH["leviathan"])
+        lab.up("--replace", lab.urn("mesh-card-absis"))
+        wait_until(lambda: taken(lab) == {"lan"}, 10, lambda: "the new card was not taken")
+    finally:
+        exchange(before)
+    lab.up("--replace", lab.urn("mesh-card-absis"))
+    wait_until(lambda: taken(lab) == {"lan"}, 10, lambda: "the old card was not taken again")
+
+
 def test_switched_off_they_are_gone_and_the_tunnel_carries_all(lab: Lab) -> None:
     with lab.edited(lambda said: said["homelab:mesh"].update(lanPaths=False)):
         lab.up()
@@ -267,8 +284,6 @@ def test_the_lan_path_has_the_speed_of_the_lan(lab: Lab) -> None:
             for name in MESH:
                 lab.inside(name, "systemctl", "start", SERVICE)
     path, raw = median(one for one, _ in rates), median(other for _, other in rates)
-    print(
-        f"LAN path {path:.0f} Mbit/s, raw LAN {raw:.0f} Mbit/s ({path / raw:.2f}), tunnel {tunnel:.0f} Mbit/s ({path / tunnel:.1f} times)"
-    )
+    print(f"LAN path {path:.0f} Mbit/s = {path / raw:.2f} of the raw LAN = {path / tunnel:.1f} times the tunnel")
     assert path > 0.85 * raw and path > 3 * tunnel
     wait_until(lambda: taken(lab) == {"lan"}, 10, lambda: "the LAN paths did not come back")
