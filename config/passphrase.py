@@ -27,7 +27,6 @@ class Box:
     def __init__(self, passphrase: str, salt: bytes) -> None:
         key = PBKDF2HMAC(SHA256(), length=32, salt=salt, iterations=ROUNDS).derive(passphrase.encode())
         self._cipher = AESGCM(key)
-        self._salt = salt
         self.state = f"v1:{base64.b64encode(salt).decode()}:{self.encrypt(_PROOF)}"
 
     @classmethod

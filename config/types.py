@@ -11,7 +11,6 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 from pydantic import AfterValidator, BeforeValidator, PlainSerializer, WithJsonSchema
-from pydantic_core import PydanticCustomError
 
 from config.base import shown, wrong
 from config.size import Size
@@ -34,7 +33,6 @@ __all__ = [
     "Taints",
     "Text",
     "TimeServer",
-    "parse_taint",
 ]
 
 _ED25519_HEAD = b"\0\0\0\x0bssh-ed25519\0\0\0\x20"
@@ -215,11 +213,3 @@ Taints = Annotated[
     PlainSerializer(str),
     WithJsonSchema({"type": "string", "pattern": ":(NoSchedule|PreferNoSchedule|NoExecute)$"}),
 ]
-
-
-def parse_taint(text: str) -> Taint:
-    """`cloud:NoSchedule` -> Taint. Raises ValueError with what is wrong and how to write it."""
-    try:
-        return _taint(text)
-    except PydanticCustomError as error:
-        raise ValueError(f"{error.message()}") from None

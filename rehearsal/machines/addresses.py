@@ -1,12 +1,11 @@
 """The rehearsal's three networks: names and addresses, all in ranges that are reserved for documentation or private use."""
 
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Interface, IPv6Network
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Interface
 
 HOME = IPv4Network("192.168.77.0/24")
 CAFE = IPv4Network("192.168.99.0/24")
 INTERNET = IPv4Network("203.0.113.0/24")
-INTERNET6 = IPv6Network("2001:db8:113::/64")
 
 DESK = IPv4Interface("192.168.77.2/24")  # the host on the home network: the operator's desk
 GATEWAY = IPv4Interface("203.0.113.1/32")  # the host on the internet network: way out, resolver, clock

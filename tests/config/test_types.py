@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from config.size import UNITS, Size
-from config.types import DiskId, Ed25519PublicKey, HostName, RsaPublicKey, Taint, parse_taint
+from config.types import DiskId, Ed25519PublicKey, HostName, RsaPublicKey, Taint, Taints
 
 LINE = "ssh-ed25519 " + base64.b64encode(b"\0\0\0\x0bssh-ed25519\0\0\0\x20" + bytes(32)).decode()
 
@@ -82,14 +82,14 @@ def test_the_names_udev_gives_are_taken(name: str) -> None:
     ],
 )
 def test_a_taint_is_read_and_written_as_kubernetes_does(text: str, taint: Taint) -> None:
-    assert parse_taint(text) == taint
+    assert TypeAdapter(Taints).validate_python(text) == taint
     assert str(taint) == text
 
 
 @pytest.mark.parametrize("text", ["cloud", "cloud:Never", ":NoSchedule", "a=b=c:NoSchedule", "a b:NoSchedule", "cloud:NoSchedule-"])
 def test_what_is_no_taint_is_refused_with_an_example(text: str) -> None:
-    with pytest.raises(ValueError, match="is not a taint"):
-        parse_taint(text)
+    with pytest.raises(ValidationError, match="is not a taint"):
+        TypeAdapter(Taints).validate_python(text)
 
 
 def _accepts(kind: object, value: object) -> bool:
