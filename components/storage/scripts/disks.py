@@ -9,8 +9,8 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 import stat
-import subprocess
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -207,12 +207,13 @@ def size_of(device: Path) -> int:
 def _serials(path: Path) -> set[str]:
     """What is said to be the serial, by udev and by the kernel: one name where all is well."""
     name = path.resolve().name
-    properties = subprocess.run(["udevadm", "info", "--query=property", f"--name={path}"], capture_output=True, text=True).stdout
-    told = dict(line.split("=", 1) for line in properties.splitlines() if "=" in line)
     files = (Path(f"/sys/block/{name}/serial"), Path(f"/sys/block/{name}/device/serial"))
-    kernel = [file.read_text().strip() for file in files if file.exists()]
-    said = [told.get("ID_SERIAL_SHORT", "") or told.get("SCSI_IDENT_SERIAL", ""), *kernel]
-    return {one for one in said if one}
+    said = [file.read_text() for file in files if file.exists()]
+    said.append(sh("lsblk", "--nodeps", "--noheadings", "--raw", "--output", "SERIAL", path.resolve(), check=False).stdout)
+    if shutil.which("udevadm"):
+        told = sh("udevadm", "info", "--query=property", f"--name={path}", check=False).stdout.splitlines()
+        said += [line.partition("=")[2] for line in told if line.startswith("ID_SERIAL_SHORT=")]
+    return {one.strip() for one in said if one.strip()}
 
 
 def _tree(device: Path) -> Mapping[str, Any]:
