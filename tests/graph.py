@@ -52,8 +52,13 @@ class Graph:
 
     def before(self, name: str) -> set[str]:
         """Everything that is done before `name`, also by way of others."""
-        near = {urn.rsplit("::", 1)[1] for urn in self[name].request.dependencies}
-        return near.union(*(self.before(other) for other in near if other in self.nodes)) if near else near
+        found: set[str] = set()
+        todo = [name]
+        while todo:
+            near = {urn.rsplit("::", 1)[1] for urn in self[todo.pop()].request.dependencies} - found
+            found |= near
+            todo += [other for other in near if other in self.nodes]
+        return found
 
 
 class Lab(mocks.Mocks):
