@@ -5,7 +5,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from rehearsal.machines.shell import wait_until
 
 ROOT = paths.checkout()
 STACK = "dev"
+MESH = {"leviathan": "10.88.0.1", "absis": "10.88.0.2", "nimbus": "10.88.0.3", "laptop": "10.88.0.50"}
 Run = subprocess.CompletedProcess[str]
 
 
@@ -86,6 +88,13 @@ class Lab:
         """Whether two packets of `size` bytes, not to be fragmented, are answered `within` seconds."""
         ping = ("ping", "-n", "-q", "-M", "do", "-s", str(size - 28), "-c", "2", "-i", "0.2", "-w", str(within), address)
         return self.inside(name, *ping).returncode == 0
+
+    def silent(self, pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+        """The pairs of members of which the first gets no answer from the second over the mesh."""
+        wanted = list(pairs)
+        with ThreadPoolExecutor(max_workers=len(wanted)) as pool:
+            answered = list(pool.map(lambda pair: self.reaches(pair[0], MESH[pair[1]]), wanted))
+        return [pair for pair, answer in zip(wanted, answered, strict=True) if not answer]
 
     def outside(self, code: str, *arguments: str) -> Run:
         """Python run where the Internet is: this host has an address on that network, IPv4 and IPv6."""

@@ -5,10 +5,9 @@ import json
 import pytest
 import yaml
 
-from tests.rehearsal.lab.lab import ROOT, Lab
+from tests.rehearsal.lab.lab import MESH, ROOT, Lab
 
 pytestmark = pytest.mark.rehearsal
-MESH = {"leviathan": "10.88.0.1", "absis": "10.88.0.2", "nimbus": "10.88.0.3", "laptop": "10.88.0.50"}
 PAIRS = [(one, other) for one in MESH for other in MESH if one != other]
 
 PROBE = """
@@ -39,9 +38,8 @@ def test_progress_and_the_closing_table_are_shown(made: str) -> None:
     assert "fleet-preflight" in made
 
 
-@pytest.mark.parametrize(("one", "other"), PAIRS)
-def test_every_pair_reaches_each_other_with_full_size_packets(lab: Lab, one: str, other: str) -> None:
-    assert lab.reaches(one, MESH[other])
+def test_every_pair_reaches_each_other_with_full_size_packets(lab: Lab) -> None:
+    assert lab.silent(PAIRS) == []
 
 
 def test_round_trip_times_of_every_pair_of_machines_are_an_output(lab: Lab) -> None:
