@@ -71,7 +71,7 @@ def budget(homelab: Homelab, name: str, roles: Layout | None = None) -> Budget |
     disks = roles.disks.get(name, ())
     shares = {
         "system": (True, keep.system),
-        "control plane": (True, keep.control_plane),
+        "control plane": (said.control_plane, keep.control_plane),
         "monitor": (name in roles.monitors, keep.monitor),
         "manager": (name in roles.managers, keep.manager),
         "metadata": (name in roles.metadata_servers, keep.metadata),
