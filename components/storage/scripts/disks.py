@@ -59,7 +59,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class Label:
-    """An OSD's label: `fsid` and `number` are missing while it is half made, `done` once it is whole."""
+    """An OSD's label: `fsid` and `number` are missing while it is half made, `done` once Ceph has written the last of it."""
 
     uuid: str
     fsid: str | None
@@ -101,7 +101,7 @@ def parse_label(raw: bytes) -> Label:
     except (ValueError, struct_error) as error:
         raise ValueError(f"an OSD's label that cannot be read ({error})") from None
     number = said.get("whoami", "")
-    return Label(name, said.get("ceph_fsid"), int(number) if number.isdigit() else None, said.get("mkfs_done") == "yes")
+    return Label(name, said.get("ceph_fsid"), int(number) if number.isdigit() else None, said.get("ready") == "ready")
 
 
 def _text(raw: bytes, at: int) -> tuple[str, int]:

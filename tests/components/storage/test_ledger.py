@@ -39,6 +39,10 @@ def test_a_half_made_label_is_known_by_its_identity_alone(disks):
     assert (found.uuid, found.fsid, found.number, found.done) == (disks.osd_uuid(FSID, "WD-1"), None, None, False)
 
 
+def test_a_label_whose_store_is_made_and_whose_last_word_is_missing_is_half_made(disks):
+    assert not disks.parse_label(label(disks.osd_uuid(FSID, "WD-1"), {"mkfs_done": "yes"})).done
+
+
 def test_every_disk_of_every_cluster_is_another_osd(disks):
     one, other = disks.osd_uuid(FSID, "WD-1"), disks.osd_uuid(FSID, "WD-2")
     assert len({one, other, disks.osd_uuid(str(uuid.uuid4()), "WD-1")}) == 3
