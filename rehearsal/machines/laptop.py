@@ -1,6 +1,7 @@
 """The laptop in the cafe as its owner would use it: Tinc from the distribution, its own key pair, the bundle of the stack."""
 
 import re
+import time
 
 from config.identities import mesh_public
 from rehearsal import paths
@@ -29,11 +30,15 @@ def join(bundle_json: str) -> None:
     _do("install its bundle", f"/{CLIENT}", "install", LAPTOP, stdin=bundle_json)
 
 
-def reach(name: str, address: str) -> float | None:
-    """Round-trip time in ms from a machine to an address, the better of a few tries; None when nothing answers."""
-    pings = machine.run(name, ("ping", "-n", "-q", "-c", "3", "-i", "0.2", "-w", "15", address))
-    found = ROUND_TRIP.search(pings.stdout)
-    return float(found.group(1)) if found else None
+def reach(name: str, address: str, within: float = 30) -> float | None:
+    """Round-trip time in ms from a machine to an address; None when nothing answers in time. ping itself gives up on the first
+    "unreachable", which Tinc sends while it is still dialling: so it is asked again."""
+    until = time.monotonic() + within
+    while True:
+        found = ROUND_TRIP.search(machine.run(name, ("ping", "-n", "-q", "-c", "3", "-i", "0.2", "-W", "2", address)).stdout)
+        if found or time.monotonic() > until:
+            return float(found.group(1)) if found else None
+        time.sleep(0.5)
 
 
 def _do(what: str, *argv: str, stdin: str = "") -> None:

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -85,9 +86,15 @@ class Lab:
         return machine.run(self.machine(name), argv, stdin=stdin)
 
     def reaches(self, name: str, address: str, size: int = 1400, within: int = 50) -> bool:
-        """Whether two packets of `size` bytes, not to be fragmented, are answered `within` seconds."""
-        ping = ("ping", "-n", "-q", "-M", "do", "-s", str(size - 28), "-c", "2", "-i", "0.2", "-w", str(within), address)
-        return self.inside(name, *ping).returncode == 0
+        """Whether two packets of `size` bytes, not to be fragmented, are answered `within` seconds. ping itself gives up on the first
+        "unreachable", which Tinc sends while it is still dialling: so it is asked again."""
+        ping = ("ping", "-n", "-q", "-M", "do", "-s", str(size - 28), "-c", "2", "-i", "0.2", "-W", "2", address)
+        until = time.monotonic() + within
+        while self.inside(name, *ping).returncode:
+            if time.monotonic() > until:
+                return False
+            time.sleep(0.5)
+        return True
 
     def silent(self, pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
         """The pairs of members of which the first gets no answer from the second over the mesh."""
