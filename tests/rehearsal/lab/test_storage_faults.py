@@ -1,0 +1,71 @@
+"""What the storage lives through. Each test leaves the lab whole for the next."""
+
+import time
+
+import pytest
+
+from rehearsal.machines import machine
+from rehearsal.machines.shell import wait_until
+from tests.rehearsal.lab import cluster
+from tests.rehearsal.lab.cluster import HOMES
+from tests.rehearsal.lab.lab import Lab
+
+pytestmark = pytest.mark.faults
+STOPS = 60
+"""Seconds within which writing must go on after a machine with half of the disks has gone: Ceph notices it after 25."""
+
+
+@pytest.mark.parametrize("name", HOMES)
+def test_a_home_machine_without_power_stops_nothing_and_heals_when_it_is_back(lab: Lab, name: str) -> None:
+    other = next(home for home in HOMES if home != name)
+    cluster.write_once(lab, other, f"before-{name}", 200)
+    with cluster.writing(lab, other, f"cut-{name}"):
+        machine.kill(name)
+        gone, seen = time.monotonic(), cluster.written(lab, other, f"cut-{name}")
+        wait_until(lambda: cluster.written(lab, other, f"cut-{name}") > seen + 5, STOPS, lambda: "writing does not go on")
+        print(f"writing went on {time.monotonic() - gone:.0f} s after {name} had gone")
+        assert cluster.check(lab, other, f"before-{name}") == 1
+        machine.boot(name)
+    cluster.await_mounts(lab, *HOMES)
+    cluster.await_health(lab)
+    for reader in HOMES:
+        assert cluster.check(lab, reader, f"before-{name}") == 1
+        assert cluster.check(lab, reader, f"cut-{name}") > seen
+    lab.up("--expect-no-changes")
+
+
+def test_the_loss_and_rebuild_of_the_vps_stops_nothing(lab: Lab) -> None:
+    with cluster.writing(lab, "absis", "rebuild"):
+        lab.up("--replace", lab.urn("fleet-nimbus-server"))
+    cluster.await_health(lab)
+    assert cluster.check(lab, "leviathan", "rebuild") > 10
+
+
+def test_a_run_killed_while_a_disk_is_added_is_finished_by_the_next(lab: Lab) -> None:
+    cluster.write_once(lab, "leviathan", "added", 100)
+    forget = "systemctl disable --now homelab-osd@virtio-abs-2; n=$(basename $(dirname $(ls -d /var/lib/ceph/osd/*/block | xargs -n1 sh -c "
+    forget += "'[ $(readlink $0) = /dev/disk/by-id/virtio-abs-2 ] && echo $0')) | cut -d- -f2); systemctl stop ceph-osd@$n; "
+    forget += "ceph osd purge $n --yes-i-really-mean-it; umount /var/lib/ceph/osd/ceph-$n; rmdir /var/lib/ceph/osd/ceph-$n"
+    done = lab.inside("absis", "sh", "-ec", forget)
+    assert done.returncode == 0, done.stderr
+    refused = lab.up("--replace", lab.urn("storage-osd-abs_2"), ok=False)
+    assert "the monitors do not know it" in refused.stdout and "storage/wipe virtio-abs-2 ABS-2" in refused.stdout, refused.stdout
+    wiped = lab.command("do", "absis", "storage/wipe virtio-abs-2 ABS-2")
+    assert "is empty" in wiped.stdout + wiped.stderr
+    lab.kill_when("taking disk ABS-2", "up", "--yes", "--skip-preview", "--replace", lab.urn("storage-osd-abs_2"))
+    lab.up()
+    cluster.await_health(lab)
+    assert cluster.check(lab, "absis", "added") == 1
+
+
+@pytest.mark.parametrize("state", ["kept", "thrown away"])
+def test_destroy_then_up_brings_the_same_data_back(lab: Lab, state: str) -> None:
+    cluster.write_once(lab, "leviathan", f"destroyed-{state[:4]}", 100)
+    lab.pulumi("destroy", "--yes", "--skip-preview")
+    assert lab.inside("absis", "systemctl", "list-units", "--plain", "--no-legend", "ceph-*@*", "homelab-*").stdout == ""
+    if state == "thrown away":
+        lab.pulumi("stack", "rm", "--yes", "--force", "--preserve-config", config=False)
+        lab.pulumi("stack", "init", config=False)
+    lab.up()
+    assert cluster.health(lab) == "HEALTH_OK"
+    assert cluster.check(lab, "absis", f"destroyed-{state[:4]}") == 1
