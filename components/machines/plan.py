@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 from pydantic import SecretStr
 
-from components.mesh.plan import DEVICE, PORT, TUNNEL
+from components.mesh.plan import DEVICE, PORT, TUNNEL, neighbours
 from components.templates import render
 from config.identities import ssh_public
 from config.machines import Machine
@@ -178,6 +178,8 @@ def _firewall(homelab: Homelab, name: str, said: Machine) -> str:
         mesh=homelab.mesh.network,
         address=homelab.mesh.addresses[name],
         pods=homelab.kubernetes.pods,
+        neighbours=[lan.ip for other in neighbours(homelab, name) if (lan := homelab.machines[other].lan)],
+        port=PORT,
         rules=rules,
     )
     return json.dumps({"ruleset": ruleset, "ssh": open_to})

@@ -72,7 +72,7 @@ class MeshPlan:
     def member_document(self, name: str, keys: Mapping[str, str], endpoints: Mapping[str, str]) -> str:
         """What `mesh/join` reads on a machine: the whole desired state."""
         me = self.members[name]
-        return self._document(name, me.address, me.dials, {**keys, **self._client_keys}, endpoints, me)
+        return self._document(name, me.address, me.dials, {**keys, **self._client_keys}, endpoints, me.site)
 
     def lan_path_document(self, name: str, macs: Mapping[str, str]) -> str:
         """What `mesh/lan-path apply` reads on a machine with a LAN address; without neighbours it takes LAN paths away."""
@@ -110,18 +110,12 @@ class MeshPlan:
         return {name: client.public_key for name, client in self.clients.items()}
 
     def _document(
-        self, me: str, address: IPv4Address, dials: Sequence[str], keys: Mapping[str, str], endpoints: Mapping[str, str], at: Member | None
+        self, me: str, address: IPv4Address, dials: Sequence[str], keys: Mapping[str, str], endpoints: Mapping[str, str], site: str | None
     ) -> str:
         addresses = {**{m.name: m.address for m in self.members.values()}, **{n: c.address for n, c in self.clients.items()}}
         hosts = {
             f"hosts/{tinc_name(name)}": render(
-                "mesh",
-                "host.j2",
-                endpoint=self._endpoint(name, endpoints, at.site if at else None),
-                # Tinc would send to a neighbour's LAN address by UDP for a minute after the LAN is cut; a connection can be closed at once.
-                tcp_only=at is not None and name in at.neighbours,
-                subnet=addresses[name],
-                key=keys[name].strip(),
+                "mesh", "host.j2", endpoint=self._endpoint(name, endpoints, site), subnet=addresses[name], key=keys[name].strip()
             )
             for name in addresses
         }
@@ -174,8 +168,10 @@ def dials(homelab: Homelab, name: str) -> list[str]:
 
 
 def neighbours(homelab: Homelab, name: str) -> list[str]:
-    """The machines of its site whose LAN addresses are in its own LAN: the two reach each other without a router."""
+    """The machines of its site whose LAN addresses are in its own LAN, unless LAN paths are switched off."""
     me = homelab.machines[name]
+    if not homelab.mesh.lan_paths:
+        return []
     return [
         other
         for other, said in homelab.machines.items()
@@ -193,7 +189,7 @@ def _member(homelab: Homelab, name: str) -> Member:
         rented=said.rented,
         dials=dials(homelab, name),
         private_key=homelab.identities.mesh_key(name) if said.rented else None,
-        neighbours=neighbours(homelab, name) if homelab.mesh.lan_paths else (),
+        neighbours=neighbours(homelab, name),
     )
 
 

@@ -70,10 +70,12 @@ def test_preview_warns_that_the_lan_is_not_encrypted(dev):
     assert "leviathan, absis" in warning and "nothing encrypts it" in warning and "homelab:mesh.lanPaths: false" in warning
 
 
-def test_tinc_speaks_to_a_neighbour_by_a_connection_that_can_be_closed_and_to_others_by_udp(dev):
-    keys = {name: "KEY" for name in dev.machines}
-    hosts = json.loads(plan(dev).member_document("absis", keys, {"nimbus": "203.0.113.100"}))["files"]
-    assert {name for name, text in hosts.items() if "TCPOnly = yes" in text} == {"hosts/leviathan"}
+@pytest.mark.parametrize(("lan_paths", "dropped"), [(True, ["leviathan", "absis"]), (False, [])])
+def test_tinc_speaks_to_a_neighbour_by_its_connection_and_to_others_by_udp(dev, lan_paths, dropped):
+    """By UDP it would go on sending to the LAN for a while after the LAN was cut, however soon its connection is closed."""
+    lab = whole(dev.model_copy(update={"mesh": dev.mesh.model_copy(update={"lan_paths": lan_paths})}))
+    refusing = [name for name, machine in lab.fleet.machines.items() if "} udp dport 655 drop" in json.loads(machine.firewall)["ruleset"]]
+    assert refusing == dropped
 
 
 def answered(probe, times=1):

@@ -94,6 +94,27 @@ with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ear:
 """
 
 
+WHO = """
+import socket, sys
+server = socket.create_server((sys.argv[1], 9000))
+while True:
+    peer, address = server.accept()
+    peer.sendall(address[0].encode())
+    peer.close()
+"""
+ASK = "import socket, sys; print(socket.create_connection((sys.argv[1], 9000), 5).recv(99).decode())"
+POD = """
+ip netns add pod
+ip link add to-pod type veth peer name eth0 netns pod
+ip address add 10.233.64.1/24 dev to-pod
+ip link set to-pod up
+ip -n pod address add 10.233.64.2/24 dev eth0
+ip -n pod link set eth0 up
+ip -n pod route add default via 10.233.64.1
+sysctl -q -w net.ipv4.ip_forward=1
+"""
+
+
 @pytest.fixture(scope="module", autouse=True)
 def whole(lab: Lab) -> None:
     """Whatever tests before did: both home machines are on, and the stack is as its file says."""
@@ -201,10 +222,27 @@ def test_a_stranger_in_the_lan_cannot_speak_as_a_neighbour(lab: Lab) -> None:
     assert heard(mac(lab, "absis")) == "intruder", "the forged frame itself is at fault, so the silence above proves nothing"
 
 
+def test_a_pod_is_known_by_the_mesh_address_of_its_machine_by_either_path(lab: Lab) -> None:
+    def known_as() -> str:
+        return lab.inside("leviathan", "ip", "netns", "exec", "pod", "python3", "-c", ASK, MESH["absis"]).stdout.strip()
+
+    made = lab.inside("leviathan", "sh", "-e", stdin=POD)
+    assert made.returncode == 0, made.stderr
+    try:
+        with server(lab, "absis", WHO, MESH["absis"]):
+            assert known_as() == MESH["leviathan"]
+            with cut(lab):
+                wait_until(lambda: taken(lab) == {"tunnel"}, 12, lambda: "the LAN's routes stayed")
+                assert known_as() == MESH["leviathan"]
+    finally:
+        lab.inside("leviathan", "sh", "-c", "ip netns delete pod; sysctl -q -w net.ipv4.ip_forward=0")
+    wait_until(lambda: taken(lab) == {"lan"}, 15, lambda: "the LAN's routes did not come back")
+
+
 def test_an_open_connection_survives_the_loss_of_the_lan_and_its_return(lab: Lab) -> None:
     with stream(lab) as waits:
         with cut(lab):
-            wait_until(lambda: taken(lab) == {"tunnel"}, 8, lambda: "the LAN's routes stayed")
+            wait_until(lambda: taken(lab) == {"tunnel"}, 12, lambda: "the LAN's routes stayed")
             flows(lab, 15)
         wait_until(lambda: taken(lab) == {"lan"}, 15, lambda: "the LAN's routes did not come back")
         flows(lab, 10)
