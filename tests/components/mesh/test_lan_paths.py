@@ -78,6 +78,25 @@ def test_tinc_speaks_to_a_neighbour_by_its_connection_and_to_others_by_udp(dev, 
     assert refusing == dropped
 
 
+def test_each_end_is_told_the_card_that_the_other_reported(run):
+    graph = run(says={f"mesh-card-{name}": card for name, card in MACS.items()})
+    told = {name: json.loads(graph[f"mesh-lan-path-{name}"].inputs["stdin"])["neighbours"] for name in MACS}
+    assert told["absis"]["leviathan"]["mac"] == "02:00:00:00:00:0a" and told["leviathan"]["absis"]["mac"] == "02:00:00:00:00:0b"
+
+
+def test_paths_are_proven_when_both_ends_have_theirs_and_neighbours_by_either_path(run):
+    graph = run()
+    assert {"mesh-lan-path-leviathan", "mesh-lan-path-absis"} <= graph.before("mesh-probe-absis")
+    assert "leviathan=10.88.0.1/lan nimbus=10.88.0.3" in graph["mesh-probe-absis"].inputs["create"]
+
+
+def test_switched_off_it_is_still_told_so_that_a_machine_forgets_its_paths(run):
+    graph = run(change=lambda said: said["homelab:mesh"].update(lanPaths=False))
+    assert graph.names("mesh-card-*") == []
+    assert json.loads(graph["mesh-lan-path-absis"].inputs["stdin"])["neighbours"] == {}
+    assert "/lan" not in graph["mesh-probe-absis"].inputs["create"].split("mesh/probe")[1]
+
+
 def answered(probe, times=1):
     for _ in range(times):
         probe.answer(probe.ask())
