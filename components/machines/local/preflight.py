@@ -12,10 +12,14 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from components.machines.local.contact import SSH_FAILED
 from components.machines.preflight.judge import Expectation, Finding, across, judge, unreachable
 from components.machines.preflight.report import failed, table
 from components.remote.ssh import Target, run
 from components.remote.toolbox import scripts
+
+ATTEMPTS = 3
+"""A connection that is lost once is no finding; reading changes nothing, so it is simply done again."""
 
 READ = 'as=; [ "$(id -u)" = 0 ] || as="sudo -n"; exec $as timeout 90 python3 - '
 
@@ -24,7 +28,11 @@ def read(said: Mapping[str, Any]) -> tuple[Mapping[str, Any] | None, list[Findin
     """The facts of one machine (None when they could not be had) and what is to be said of them."""
     target, expectation = Target.read(said["target"]), Expectation.from_json(said["expectation"])
     print(f"preflight: reading {target.name}", file=sys.stderr, flush=True)
-    ended = run(target, READ + shlex.join(said["timeServers"]), stdin=scripts()["machines/facts"].decode(), deadline=120)
+    command, script = READ + shlex.join(said["timeServers"]), scripts()["machines/facts"].decode()
+    for _ in range(ATTEMPTS):
+        ended = run(target, command, stdin=script, deadline=120)
+        if ended.returncode != SSH_FAILED:
+            break
     if ended.returncode:
         return None, [unread(expectation.name, ended.returncode, ended.stderr)]
     try:

@@ -4,6 +4,7 @@ from subprocess import CompletedProcess
 
 import pytest
 
+from components.machines.local import preflight
 from components.machines.local.contact import diagnose, persist
 from components.machines.local.goodbye import farewell
 from components.remote.ssh import Target, options, pin
@@ -85,3 +86,32 @@ def test_a_key_file_excludes_the_keys_of_the_agent(tmp_path):
 
 def test_a_target_survives_its_document():
     assert Target.read(TARGET.document()) == TARGET
+
+
+def question():
+    plan = {"name": "absis", "rented": True, "cpus": None, "memory": None, "disks": [], "mesh_address": "10.88.0.2", "lan_address": None}
+    return {"target": TARGET.document(), "expectation": {**plan, "host_names": ["absis"]}, "timeServers": []}
+
+
+def test_a_connection_that_is_lost_once_while_facts_are_read_is_no_finding(monkeypatch):
+    said = iter([CompletedProcess([], 255, "", ""), CompletedProcess([], 0, "Welcome!\n{}\n", "")])
+    monkeypatch.setattr(preflight, "run", lambda *_, **__: next(said))
+    assert preflight.read(question()) == ({}, [])
+
+
+def test_a_machine_that_stays_silent_is_a_finding(monkeypatch):
+    monkeypatch.setattr(preflight, "run", lambda *_, **__: CompletedProcess([], 255, "", "No route to host\n"))
+    facts, [found] = preflight.read(question())
+    assert facts is None and (found.machine, found.level) == ("absis", "failure") and "No route to host" in found.found
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "check"), [(1, "sudo: a password is required", "sudo"), (127, "python3: not found", "Python"), (1, "boom", "contact")]
+)
+def test_what_keeps_facts_from_being_read_is_named(code, said, check):
+    assert preflight.unread("absis", code, said).check == check
+
+
+def test_an_answer_that_is_no_document_is_a_finding_and_no_traceback(monkeypatch):
+    monkeypatch.setattr(preflight, "run", lambda *_, **__: CompletedProcess([], 0, "Welcome!\n", ""))
+    assert "no document" in preflight.read(question())[1][0].found
