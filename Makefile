@@ -7,7 +7,7 @@ SCRIPTS = $(shell git grep -lE '^\#!/usr/bin/env python3$$' -- components)
 # The dev stack's state is the rehearsal's, whatever pulumi and backend the caller has.
 REHEARSED = $(if $(filter dev,$(STACK)),[ -f .rehearsal/env ] || { echo 'there is no rehearsal: run `make up` first' >&2; exit 1; }; . ./.rehearsal/env;)
 .DEFAULT_GOAL := help
-.PHONY: help up preview destroy down plan test rehearse rehearse-faults lint init discover do forget lock
+.PHONY: help up preview destroy down plan test rehearse rehearse-faults bench lint init discover do forget lock
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ rehearse: .venv/ready ## tests with the real engine and real machines (root)
 
 rehearse-faults: .venv/ready ## the long fault lists (root)
 	@$(RUN) -m pytest -q -m faults --table docs/faults.md
+
+bench: .venv/ready ## how fast, as ratios in one run, on the rehearsal of `make up` (root): docs/performance.md
+	@$(RUN) -m bench $(ARGS)
 
 lint: .venv/ready ## linters and type checker
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . $(SCRIPTS) && .venv/bin/mypy && .venv/bin/lint-imports
