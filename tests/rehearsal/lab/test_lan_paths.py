@@ -279,7 +279,7 @@ def test_a_restart_of_tinc_and_a_reload_of_the_service_drop_nothing(lab: Lab) ->
 @pytest.mark.parametrize("fault", ["KILL", "STOP"])
 def test_a_service_that_dies_or_hangs_leaves_no_route_behind_and_comes_back(lab: Lab, fault: str) -> None:
     assert lab.inside("absis", "systemctl", "kill", "-s", fault, SERVICE).returncode == 0
-    wait_until(lambda: takes(lab, "absis", "leviathan") == "tunnel", 10, lambda: "a route without a keeper stayed")
+    wait_until(lambda: takes(lab, "absis", "leviathan") == "tunnel", 12, lambda: "a route without a keeper stayed")
     wait_until(lambda: taken(lab) == {"lan"}, 20, lambda: "the LAN paths did not come back")
 
 
