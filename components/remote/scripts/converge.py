@@ -48,3 +48,18 @@ def remove(path):
     path.unlink()
     say(f"removed {path}")
     return True
+
+
+def install(wanted, update=False):
+    """Make sure that packages are installed. `update`: the package lists are known to be old; else the mirrors are asked only if needed."""
+    lines = sh("dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\n", *wanted, check=False).stdout.splitlines()
+    missing = sorted(set(wanted) - {line.split()[0] for line in lines if line.endswith(" installed")})
+    if not missing:
+        return
+    say(f"installing {' '.join(missing)}")
+    sh("dpkg", "--configure", "-a", "--force-confold")  # what an interrupted run may have left
+    apt = ["apt-get", "-q", "-o", "DPkg::Lock::Timeout=120", "-o", "Acquire::Retries=3", "-o", "Dpkg::Options::=--force-confold"]
+    argv = [*apt, "install", "-y", "--no-install-recommends", *missing]
+    if update or sh(*argv, check=False).returncode:
+        sh(*apt, "update")
+        sh(*argv)

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "remote"))
-from converge import active, remove, say, write
+from converge import active, install, remove, say, write
 
-__all__ = ["active", "remove", "say", "write"]
+__all__ = ["active", "install", "remove", "say", "write"]
 
 ME = os.uname().nodename
 ETC, VAR, UNITS = Path("/etc/ceph"), Path("/var/lib/ceph"), Path("/etc/systemd/system")
