@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Callable, Iterable, Mapping
 
-from bench import noop, preview
+from bench import files, lan, mesh, noop, preview
 from bench.engine import BenchError
 from bench.result import Result, table
 from config.problems import Refused
@@ -14,6 +14,9 @@ from rehearsal.machines.shell import MachineError
 MEASURES: Mapping[str, Callable[[], Iterable[Result]]] = {
     "preview": preview.measure,
     "noop": noop.measure,
+    "lan": lan.measure,
+    "files": files.measure,
+    "mesh": mesh.measure,
 }
 """In the order of a whole run: what needs no machines first, what takes something apart last."""
 

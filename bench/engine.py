@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from rehearsal import lifecycle, paths
+from rehearsal import lifecycle, paths, program
 from rehearsal.stack import scratch_project
 
 DEADLINE = 900.0
@@ -26,7 +26,7 @@ class BenchError(RuntimeError):
 
 @dataclass(frozen=True)
 class Project:
-    """A program, its stack `dev` and the state of it."""
+    """A program, a stack of it named as the rehearsed one, and its state."""
 
     folder: Path
     environment: Mapping[str, str]
@@ -39,7 +39,7 @@ class Project:
 
     def run(self, *words: str) -> str:
         """Standard output of one `pulumi` command on the stack. BenchError with what it printed when it fails."""
-        argv = ["pulumi", *words, "--stack", "dev", "--non-interactive", "--color", "never"]
+        argv = ["pulumi", *words, "--stack", program.STACK, "--non-interactive", "--color", "never"]
         done = subprocess.run(
             argv, cwd=self.folder, env=dict(self.environment), capture_output=True, text=True, timeout=DEADLINE, check=False
         )
@@ -68,21 +68,23 @@ def variables() -> dict[str, str]:
 
 
 def rehearsed() -> Project:
-    """The dev stack of this checkout with the state of `make up`."""
+    """The dev stack of this checkout with the state of `make up`. BenchError when there is none."""
+    if not (paths.state() / "backend/.pulumi/stacks/homelab" / f"{program.STACK}.json").exists():
+        raise BenchError("there is no rehearsal: run `make up` first")
     return Project(paths.checkout(), variables())
 
 
 @contextmanager
-def scratch(program: str | None, stack: Mapping[str, Any], environment: Mapping[str, str] | None = None) -> Iterator[Project]:
-    """A project on an empty state that ends with the block. `program`: the text of another `__main__.py` than the checkout's."""
+def scratch(text: str | None, stack: Mapping[str, Any], environment: Mapping[str, str] | None = None) -> Iterator[Project]:
+    """A project on an empty state that ends with the block. `text`: that of another `__main__.py` than the checkout's."""
     with TemporaryDirectory(prefix="homelab-bench-") as name:
         folder = Path(name)
         state = folder / "state"
         state.mkdir()
         project = yaml.safe_load(scratch_project(paths.checkout()))
-        if program is not None:
+        if text is not None:
             del project["main"], project["config"]
-            (folder / "__main__.py").write_text(program)
+            (folder / "__main__.py").write_text(text)
         (folder / "Pulumi.yaml").write_text(yaml.safe_dump(project, sort_keys=False))
         (folder / "Pulumi.dev.yaml").write_text(yaml.safe_dump(dict(stack), sort_keys=False))
         made = Project(folder, {**(environment or variables()), "PULUMI_BACKEND_URL": f"file://{state}"})
