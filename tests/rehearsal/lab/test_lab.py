@@ -5,6 +5,7 @@ import json
 import pytest
 import yaml
 
+from rehearsal.machines import laptop
 from tests.rehearsal.lab.lab import MESH, ROOT, Lab
 
 pytestmark = pytest.mark.rehearsal
@@ -129,4 +130,6 @@ def test_a_client_that_is_taken_out_is_cut_off_and_comes_back(lab: Lab) -> None:
         lab.up()
         assert not lab.reaches("laptop", MESH["nimbus"], within=5) and not lab.reaches("laptop", MESH["absis"], within=5)
     lab.up()
+    # Its key to the storage was taken away, too: the new bundle brings another.
+    laptop.join(json.dumps(lab.outputs()["clients"]))
     assert lab.reaches("laptop", MESH["absis"])
