@@ -112,7 +112,7 @@ def planted(lab: Lab) -> Iterator[None]:
 def test_a_preflight_with_five_faults_on_two_machines_reports_all_five_and_changes_nothing(lab: Lab) -> None:
     def claim(said):
         machines = said["homelab:machines"]
-        machines["leviathan"]["disks"].append({"id": "virtio-lev-9", "serial": "LEV-9", "size": "5GB", "bay": 9})
+        machines["leviathan"]["disks"][2]["id"] = "virtio-lev-9"
         machines["absis"]["memory"] = "512GiB"
         machines["absis"]["disks"][0]["serial"] = "ABS-7"
 
