@@ -78,6 +78,11 @@ def end_unit(unit: str) -> None:
     sh("systemctl", "disable", "-q", "--now", unit, check=False)
 
 
+def names_of(kind: str) -> list[str]:
+    """Under which names there are folders of a kind of daemon: more than one where a machine got another name."""
+    return sorted(path.name.partition("-")[2] for path in (VAR / kind).glob("ceph-*"))
+
+
 def journal(unit: str, lines: int = 6) -> str:
     """The end of a unit's log."""
     return sh("journalctl", "-u", unit, "-n", str(lines), "--no-pager", "-o", "cat", check=False).stdout.strip()

@@ -96,7 +96,7 @@ SAID = {
 
 def test_the_kernel_mounts_where_it_can_and_the_key_stays_in_its_file(script: Load) -> None:
     unit = script("mount").unit(SAID, "/media", "/srv/archive/media", kernel=True)
-    options = "name=mesh.laptop,secretfile=/etc/ceph/ceph.client.mesh.laptop.secret,fs=archive,_netdev"
+    options = "name=mesh.laptop,secretfile=/etc/ceph/ceph.client.mesh.laptop.secret,fs=archive,recover_session=clean,_netdev"
     assert f"ExecStart=/bin/mount -t ceph 10.88.0.1:6789,10.88.0.2:6789:/media /srv/archive/media -o {options}" in unit
     assert "KEY" not in unit
 
@@ -110,3 +110,15 @@ def test_secure_mode_goes_to_the_port_that_can_encrypt(script: Load) -> None:
 def test_a_mount_keeps_trying_and_waits_for_the_mesh_address(script: Load, kernel: bool) -> None:
     unit = script("mount").unit(SAID, "/media", "/srv/archive/media", kernel)
     assert "StartLimitIntervalSec=0" in unit and "Restart=" in unit and "After=homelab-mesh0.service" in unit
+
+
+def test_a_mount_whose_program_ended_is_not_waited_for(script: Load) -> None:
+    unit = script("mount").unit(SAID, "/media", "/srv/archive/media", kernel=False)
+    assert "kill -0 $$MAINPID || exit 1" in unit
+
+
+@pytest.mark.parametrize("daemon", ["mon", "mgr", "osd", "mds", "radosgw"])
+def test_no_daemon_gives_up_spins_or_holds_up_a_power_off(script: Load, daemon: str) -> None:
+    monitor = script("monitor")
+    unit = monitor.DROP_IN + monitor.MORE.get(daemon, "")
+    assert {"StartLimitIntervalSec=0", "RestartSec=5", "TimeoutStopSec=30", "After=homelab-mesh0.service"} <= {*unit.splitlines()}
