@@ -8,8 +8,12 @@ import json
 import shlex
 import sys
 
+from components.machines.local.contact import SSH_FAILED
 from components.remote.ssh import Target, run
 from components.remote.toolbox import ROOT
+
+PATIENCE = 300
+"""Seconds: services that wait for a storage whose other half is dead end only when systemd loses its own patience."""
 
 LEAVING = "leaving"
 """First line of `machines/leave`: from here on it goes on by itself, also when the connection is lost."""
@@ -17,7 +21,7 @@ LEAVING = "leaving"
 
 def leave(name: str) -> str:
     """The command line on the machine. It ends with 77 where nothing of ours is, or where the machine has another name by now."""
-    return f"test -x {ROOT}/remote/run || exit 77; exec {ROOT}/remote/run --deadline 120 machines/leave {shlex.quote(name)}"
+    return f"test -x {ROOT}/remote/run || exit 77; exec {ROOT}/remote/run --deadline {PATIENCE} machines/leave {shlex.quote(name)}"
 
 
 def farewell(target: Target, returncode: int, output: str) -> str:
@@ -26,7 +30,7 @@ def farewell(target: Target, returncode: int, output: str) -> str:
         return f"{target.name} left: {output.strip().splitlines()[-1]}"
     if returncode == 77:
         return f"{target.name}: nothing of this program is there under this name, so nothing is to be left"
-    if output.startswith(LEAVING):
+    if output.startswith(LEAVING) and returncode == SSH_FAILED:
         return f"{target.name}: the connection was lost while it left; it goes on by itself"
     if "Host key verification failed" in output:
         return f"{target.name}: the system with the old host key is gone, so there is nothing to leave"
@@ -39,8 +43,11 @@ def farewell(target: Target, returncode: int, output: str) -> str:
 
 def main() -> int:
     target = Target.read(json.load(sys.stdin))
-    ended = run(target, leave(target.name), deadline=180)
-    print(farewell(target, ended.returncode, ended.stdout or ended.stderr), file=sys.stderr)
+    ended = run(target, leave(target.name), deadline=PATIENCE + 30)
+    print(
+        farewell(target, ended.returncode, ended.stdout if ended.returncode in (0, SSH_FAILED) and ended.stdout else ended.stderr),
+        file=sys.stderr,
+    )
     return 0
 
 

@@ -125,6 +125,7 @@ def test_a_wrong_host_key_is_refused_and_named(lab: Lab) -> None:
     lab.up()
 
 
+@pytest.mark.faults
 def test_a_client_that_is_taken_out_is_cut_off_and_comes_back(lab: Lab) -> None:
     with lab.edited(lambda said: said["homelab:mesh"].pop("clients")):
         lab.up()

@@ -18,6 +18,7 @@ def test_the_first_up_ends_with_a_healthy_cluster(lab: Lab) -> None:
     assert cluster.health(lab) == "HEALTH_OK"
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("writer", ["leviathan", "absis", "laptop"])
 def test_a_file_written_on_one_is_readable_on_all(lab: Lab, writer: str) -> None:
     path = f"{MOUNT}/media/of-{writer}"
