@@ -67,10 +67,13 @@ def stale(unit: str, *files: Path) -> bool:
 
 
 def run_unit(unit: str, *files: Path) -> None:
-    """Enabled and started, again if one of its files is newer than it; one that gave up earlier gets another chance."""
+    """Enabled and started, again if one of its files is newer than it. Whether it runs well is for the caller to wait for: one that fails
+    at first is started again by systemd."""
     sh("systemctl", "enable", "-q", unit, check=False)
+    if active(unit) and not stale(unit, *files):
+        return
     sh("systemctl", "reset-failed", unit, check=False)
-    sh("systemctl", "restart" if stale(unit, *files) else "start", unit)
+    sh("systemctl", "restart", unit, check=False)
 
 
 def end_unit(unit: str) -> None:
