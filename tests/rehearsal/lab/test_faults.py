@@ -121,7 +121,7 @@ def test_a_preflight_with_five_faults_on_two_machines_reports_all_five_and_chang
     said = refused.stdout
     report = said[said.rindex("Diagnostics") :]
     assert refused.returncode != 0
-    assert "virtio-lev-9" in report and "512" in report and "ABS-7" in report and "6443" in report and "foreign" in report, report
+    assert "virtio-lev-9" in report and "549.8 GB" in report and "ABS-7" in report and "6443" in report and "foreign" in report, report
     assert "5 failures" in report, report
     whole(lab)
 
