@@ -12,7 +12,7 @@ from rehearsal.machines.addresses import LINKS, SWITCH
 from rehearsal.machines.shell import inside, run, wait_until
 from tests.rehearsal.lab.lab import Lab
 
-pytestmark = pytest.mark.rehearsal
+pytestmark = pytest.mark.faults
 MESH = {"leviathan": "10.88.0.1", "absis": "10.88.0.2"}
 LAN = {"leviathan": "192.168.77.10", "absis": "192.168.77.11"}
 SERVICE = "homelab-lan-paths"

@@ -62,6 +62,7 @@ def test_a_second_up_changes_nothing_and_touches_no_daemon(lab: Lab) -> None:
     assert {name: cluster.processes(lab, name) for name in MESH} == before
 
 
+@pytest.mark.faults
 def test_every_script_run_again_touches_no_daemon(lab: Lab) -> None:
     before = {name: cluster.processes(lab, name) for name in MESH}
     names = [one["urn"] for one in lab.state()["deployment"]["resources"] if "::storage-" in one["urn"]]
