@@ -54,7 +54,7 @@ def _plain(homelab: Homelab, roles: Layout) -> Iterator[str]:
     for name in roles.hosts:
         sites.setdefault(homelab.machines[name].site, []).append(name)
     for site, names in sites.items():
-        if len(names) > 1 and not homelab.storage.secure:
+        if len(names) > 1 and homelab.mesh.lan_paths and not homelab.storage.secure:
             yield (
                 f"Ceph's traffic between {' and '.join(names)} is plain on the LAN of {site}: whoever is on it can read along. "
                 "storage.secure encrypts it."

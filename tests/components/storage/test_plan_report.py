@@ -75,3 +75,10 @@ def test_without_ceph_nothing_is_shown():
     homelab = read("home")
     bare = plan(homelab.model_copy(update={"storage": type(homelab.storage)()})).storage
     assert text(bare) == "" and document(bare) == {}
+
+
+def test_plain_traffic_is_warned_of_only_where_the_lan_carries_it():
+    homelab = read("home")
+    tunnelled = homelab.model_copy(update={"mesh": homelab.mesh.model_copy(update={"lan_paths": False})})
+    assert any("is plain on the LAN" in warning for warning in plan(homelab).storage.warnings)
+    assert not any("is plain on the LAN" in warning for warning in plan(tunnelled).storage.warnings)
