@@ -3,13 +3,19 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.rehearsal.lab.lab import ROOT, Lab
 
 
-@pytest.fixture(scope="package")
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The lab stands until the session ends, and other tests want a host without machines: the lab's own come last."""
+    items.sort(key=lambda item: Path(__file__).parent in item.path.parents)
+
+
+@pytest.fixture(scope="session")
 def made() -> Iterator[str]:
     """What `make up` printed."""
     down = [sys.executable, "-m", "rehearsal", "down"]
@@ -22,6 +28,6 @@ def made() -> Iterator[str]:
     assert left.returncode == 0, f"something was left behind:\n{left.stdout}\n{left.stderr}"
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def lab(made: str) -> Lab:
     return Lab()

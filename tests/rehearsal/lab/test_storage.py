@@ -14,8 +14,9 @@ pytestmark = pytest.mark.rehearsal
 MESH = {"leviathan": "10.88.0.1", "absis": "10.88.0.2", "nimbus": "10.88.0.3"}
 
 
-def test_the_first_up_ends_with_a_healthy_cluster(lab: Lab) -> None:
-    assert cluster.health(lab) == "HEALTH_OK"
+def test_the_first_up_ends_with_a_healthy_cluster(made: str, lab: Lab) -> None:
+    assert "the cluster is healthy: 5 OSDs" in made
+    cluster.await_health(lab)
 
 
 @pytest.mark.faults
