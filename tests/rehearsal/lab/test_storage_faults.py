@@ -9,6 +9,7 @@ from rehearsal.machines.shell import wait_until
 from tests.rehearsal.lab import cluster
 from tests.rehearsal.lab.cluster import HOMES
 from tests.rehearsal.lab.lab import Lab
+from tests.rehearsal.lab.lan import cut, no_tinc, taken
 
 pytestmark = pytest.mark.faults
 STOPS = 60
@@ -32,6 +33,34 @@ def test_a_home_machine_without_power_stops_nothing_and_heals_when_it_is_back(la
         assert cluster.check(lab, reader, f"before-{name}") == 1
         assert cluster.check(lab, reader, f"cut-{name}") > seen
     lab.up("--expect-no-changes")
+
+
+def keeps_writing(lab: Lab, folder: str, seconds: float) -> None:
+    """From leviathan, never standing still for half a minute."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        seen = cluster.written(lab, "leviathan", folder)
+        wait_until(lambda seen=seen: cluster.written(lab, "leviathan", folder) > seen, 30, lambda: "writing does not go on")
+
+
+def test_tinc_stopped_everywhere_for_a_minute_stops_nothing_at_home(lab: Lab) -> None:
+    with cluster.writing(lab, "leviathan", "no-tinc"):
+        with no_tinc(lab):
+            keeps_writing(lab, "no-tinc", 60)
+        keeps_writing(lab, "no-tinc", 5)
+    cluster.await_health(lab)
+    assert cluster.check(lab, "absis", "no-tinc") > 5
+
+
+def test_the_tunnel_carries_the_storage_while_the_lan_link_is_cut(lab: Lab) -> None:
+    with cluster.writing(lab, "leviathan", "cut-lan"):
+        with cut(lab):
+            wait_until(lambda: taken(lab) == {"tunnel"}, 12, lambda: "the LAN's routes stayed")
+            keeps_writing(lab, "cut-lan", 30)
+        wait_until(lambda: taken(lab) == {"lan"}, 15, lambda: "the LAN's routes did not come back")
+        keeps_writing(lab, "cut-lan", 5)
+    cluster.await_health(lab)
+    assert cluster.check(lab, "absis", "cut-lan") > 5
 
 
 def test_the_loss_and_rebuild_of_the_vps_stops_nothing(lab: Lab) -> None:
