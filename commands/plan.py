@@ -1,21 +1,35 @@
-"""The plan as people read it: `python -m commands.plan STACK`. Needs no engine, no machine, no key and no network."""
+"""The plan as people read it: `python -m commands.plan STACK`. Needs no engine, no machine, no key and no network.
+
+Where the machine that runs Kubespray answers, it ends with what the next `up` would do to the cluster.
+"""
 
 import sys
 
 from tabulate import tabulate
 
+from commands.converge import words
+from components.kubernetes import report as kubernetes
 from components.machines.plan import PUBLIC_PORTS, Rented
 from components.plan import Plan, plan
 from components.storage import report as storage
 from config.load import read
 from config.model import Homelab
+from config.operator import EXAMPLE_KEYS
 from config.problems import Refused
 
 
 def report(homelab: Homelab, lab: Plan) -> str:
-    """Machines, links, disks, clients and storage as tables."""
+    """Machines, links, disks, clients, storage and cluster as tables."""
     head = f"The plan of stack {homelab.stack} for {homelab.domain}"
-    parts = [head, _machines(homelab, lab), _mesh(lab), _clients(lab), _disks(homelab), storage.text(lab.storage)]
+    parts = [
+        head,
+        _machines(homelab, lab),
+        _mesh(lab),
+        _clients(lab),
+        _disks(homelab),
+        storage.text(lab.storage),
+        kubernetes.text(lab.kubernetes),
+    ]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -54,7 +68,10 @@ def _clients(lab: Plan) -> str:
 def main(stack: str) -> int:
     try:
         homelab = read(stack)
-        print(report(homelab, plan(homelab)))
+        lab = plan(homelab)
+        print(report(homelab, lab))
+        if lab.kubernetes.enabled and homelab.operator.public_key not in EXAMPLE_KEYS:  # the example has no machines
+            print(f"\n{words(lab.kubernetes, lab.fleet)}")
     except Refused as refused:
         sys.exit(str(refused))
     return 0

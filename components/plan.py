@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from components.kubernetes import check as kubernetes_check
+from components.kubernetes import plan as kubernetes
 from components.machines import check as machines_check
 from components.machines import plan as machines
 from components.mesh import check as mesh_check
@@ -19,11 +21,18 @@ class Plan:
     fleet: machines.FleetPlan
     mesh: mesh.MeshPlan
     storage: storage.StoragePlan
+    kubernetes: kubernetes.KubernetesPlan
 
 
 def plan(homelab: Homelab) -> Plan:
     """Raises Refused with every problem of meaning in the configuration at once."""
-    problems = [*machines_check.check(homelab), *mesh_check.check(homelab), *storage_check.check(homelab)]
+    checks = (machines_check.check, mesh_check.check, storage_check.check, kubernetes_check.check)
+    problems = [problem for check in checks for problem in check(homelab)]
     if problems:
         raise Refused(homelab.stack, problems)
-    return Plan(fleet=machines.plan(homelab, packages=mesh.PACKAGES), mesh=mesh.plan(homelab), storage=storage.plan(homelab))
+    return Plan(
+        fleet=machines.plan(homelab, packages=mesh.PACKAGES),
+        mesh=mesh.plan(homelab),
+        storage=storage.plan(homelab),
+        kubernetes=kubernetes.plan(homelab),
+    )

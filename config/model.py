@@ -23,7 +23,7 @@ class Topics(Model):
     )
     mesh: Mesh = Field(description="The private network between all machines and clients")
     names: Names = Field(default_factory=lambda: Names.model_validate({}), description="Name servers and time servers")
-    kubernetes: Kubernetes = Field(default_factory=lambda: Kubernetes.model_validate({}), description="The cluster's networks")
+    kubernetes: Kubernetes = Field(default_factory=lambda: Kubernetes.model_validate({}), description="The cluster that Kubespray makes")
     storage: Storage = Field(default_factory=lambda: Storage.model_validate({}), description="Ceph on the disks of the own machines")
 
 

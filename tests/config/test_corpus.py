@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from components.kubernetes import check as kubernetes
 from components.machines import check as machines
 from components.mesh import check as mesh
 from components.storage import check as storage
@@ -19,7 +20,7 @@ def understood(file: Path, root: Path) -> None:
     (root / f"Pulumi.{file.stem}.yaml").write_text(file.read_text())
     (root / "known_hosts").write_text(KNOWN_HOSTS)
     homelab = read(file.stem, root)
-    refuse(file.stem, machines.check(homelab) + mesh.check(homelab) + storage.check(homelab))
+    refuse(file.stem, machines.check(homelab) + mesh.check(homelab) + storage.check(homelab) + kubernetes.check(homelab))
 
 
 @pytest.mark.parametrize("stem", sorted(file.stem for file in (CORPUS / "valid").iterdir()))
