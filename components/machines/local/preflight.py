@@ -50,6 +50,8 @@ def unread(name: str, returncode: int, said: str) -> Finding:
         return Finding(name, "sudo", "failure", said.strip().splitlines()[-1], "root by sudo", remedy)
     if returncode in (126, 127) and "python3" in said:
         return Finding(name, "Python", "failure", "no python3", "the full standard library", "apt-get install python3")
+    if returncode == SSH_FAILED and not said.strip():
+        return unreachable(name, f"SSH let it in {ATTEMPTS} times and then heard nothing for 15 s: a disk or a system that stands still")
     return unreachable(name, said.strip().splitlines()[-1] if said.strip() else f"exit status {returncode}")
 
 

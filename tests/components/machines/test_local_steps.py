@@ -112,6 +112,10 @@ def test_what_keeps_facts_from_being_read_is_named(code, said, check):
     assert preflight.unread("absis", code, said).check == check
 
 
+def test_a_connection_that_ends_without_a_word_is_not_called_exit_status_255():
+    assert "stands still" in preflight.unread("absis", 255, "").found
+
+
 def test_an_answer_that_is_no_document_is_a_finding_and_no_traceback(monkeypatch):
     monkeypatch.setattr(preflight, "run", lambda *_, **__: CompletedProcess([], 0, "Welcome!\n", ""))
     assert "no document" in preflight.read(question())[1][0].found
