@@ -67,7 +67,7 @@ class Kubernetes(pulumi.ComponentResource):
         runner = self._do("runner", plan.runner_document(self._digest), sent, plan.runner_arguments, deadline=HOURS // 2)
         trusting = [self._prepare(name, runner) for name in plan.machines]
         systems = pulumi.Output.all(**{name: self._machines[name].anchor.id for name in plan.machines})
-        said = pulumi.Output.secret(systems.apply(self._converge_document))
+        said: pulumi.Output[str] = pulumi.Output.secret(systems.apply(self._converge_document))
         converge = self._do("converge", said, [before, *trusting], plan.converge_arguments, deadline=2 * HOURS)
         # Its input is what converge found: the playbooks issue new credentials each time they run.
         return self._do("kubeconfig", converge.stdout, [converge], deadline=60, public=False).stdout

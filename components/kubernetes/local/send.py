@@ -1,6 +1,6 @@
 """Send the folder of playbooks to the runner.
 
-Run as a module in the project's folder; reads from standard input a JSON object: {"target": Target, "folder": path from the project's folder
+Run as a module in the project's folder; reads from standard input a JSON object: {"target": Target, "folder": path from the project folder
 on, "digest": of what is wanted there, "source": name under which it is put}.
 """
 

@@ -225,7 +225,7 @@ def test_what_is_decided_is_played_and_recorded_on_every_machine(bench, capsys) 
     for name in MACHINES:
         assert {**lab.record(name), "when": ""} == {**WANTED, "phase": "done", "run": 1, "when": ""}
     said = capsys.readouterr().err
-    assert "will run cluster.yml: nothing is installed yet" in said and "cluster.yml done in 0:0" in said
+    assert "cluster.yml: nothing is installed yet" in said and "cluster.yml done in 0:0" in said
 
 
 def test_where_nothing_differs_nothing_is_played(bench, capsys) -> None:
