@@ -38,7 +38,7 @@ def layer(image: dict[str, Any]) -> bytes:
     return buffer.getvalue()
 
 
-def archive(reference: str, image: dict[str, Any]) -> bytes:
+def archive(image: dict[str, Any]) -> bytes:
     """What `docker save` would write."""
     content = layer(image)
     config = {
@@ -47,7 +47,7 @@ def archive(reference: str, image: dict[str, Any]) -> bytes:
         "config": {"Entrypoint": image["entrypoint"], "Env": ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"], "WorkingDir": "/"},
         "rootfs": {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(content).hexdigest()}"]},
     }
-    manifest = [{"Config": "config.json", "RepoTags": [reference], "Layers": ["layer.tar"]}]
+    manifest = [{"Config": "config.json", "RepoTags": [image["name"]], "Layers": ["layer.tar"]}]
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
         add(tar, "config.json", json.dumps(config).encode())
@@ -57,13 +57,13 @@ def archive(reference: str, image: dict[str, Any]) -> bytes:
 
 
 def main() -> None:
-    module = AnsibleModule({"images": {"type": "dict", "required": True}})
+    module = AnsibleModule({"images": {"type": "list", "elements": "dict", "required": True}})
     known = present()
-    missing = {reference: image for reference, image in module.params["images"].items() if reference not in known}
-    for reference, image in missing.items():
-        answer = subprocess.run([*CTR, "import", "-"], input=archive(reference, image), capture_output=True)
+    missing = [image for image in module.params["images"] if image["name"] not in known]
+    for image in missing:
+        answer = subprocess.run([*CTR, "import", "-"], input=archive(image), capture_output=True)
         if answer.returncode:
-            module.fail_json(msg=f"containerd did not take the image {reference}: {answer.stderr.decode().strip()}")
+            module.fail_json(msg=f"containerd did not take the image {image['name']}: {answer.stderr.decode().strip()}")
     module.exit_json(changed=bool(missing))
 
 
