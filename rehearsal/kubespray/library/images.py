@@ -5,6 +5,7 @@ import io
 import json
 import subprocess
 import tarfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,12 @@ CTR = ("ctr", "--namespace", "k8s.io", "images")
 
 
 def present() -> set[str]:
-    return set(subprocess.run([*CTR, "ls", "-q"], capture_output=True, text=True, check=True).stdout.split())
+    """Names of the images; containerd may just be starting."""
+    until = time.monotonic() + 60
+    while (answer := subprocess.run([*CTR, "ls", "-q"], capture_output=True, text=True)).returncode and time.monotonic() < until:
+        time.sleep(0.3)
+    answer.check_returncode()
+    return set(answer.stdout.split())
 
 
 def add(tar: tarfile.TarFile, name: str, content: bytes = b"", kind: bytes = tarfile.REGTYPE, mode: int = 0o755, target: str = "") -> None:
