@@ -76,7 +76,14 @@ class Fleet(pulumi.ComponentResource):
             create=INSTALL,
             logging=remote.Logging.NONE,
             add_previous_output_in_env=False,
-            opts=pulumi.ResourceOptions(parent=self, deleted_with=met.anchor, replace_with=[met.anchor], depends_on=[met.met, gate]),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                deleted_with=met.anchor,
+                replace_with=[met.anchor],
+                depends_on=[met.met, gate],
+                # `--diff` would look for minutes for what two packed toolboxes have in common, letter by letter.
+                hide_diffs=["stdin"],
+            ),
         )
         bare = Machine(plan.name, met.connection, met.anchor, (toolbox,))
         base = RemoteScript(f"{name}-base", bare, "machines/base", stdin=plan.base, deadline=600, public=True, opts=child)
