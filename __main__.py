@@ -5,6 +5,7 @@ import pulumi
 from components.machines.fleet import Fleet
 from components.mesh.mesh import Mesh
 from components.plan import plan
+from components.registration import begun
 from components.storage.storage import Storage
 from config.load import load
 
@@ -19,3 +20,5 @@ pulumi.export("roundTripTimes", mesh.round_trip_times)
 pulumi.export("storage", storage.report)
 pulumi.export("objectStorage", storage.object_keys)
 pulumi.export("clients", storage.bundles(mesh.clients))
+
+pulumi.run(begun)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.stacks import grown
 from config.identities import PLACEHOLDER
 from config.problems import Refused
 from tests.graph import ADDRESS, ROOT, identities, said_in, stack_graph
@@ -138,6 +139,15 @@ def test_a_member_joins_with_the_keys_of_all_and_the_live_address_of_the_rented(
 
 def test_paths_are_proven_only_after_every_member_has_joined(dev):
     assert {"mesh-join-leviathan", "mesh-join-absis", "mesh-join-nimbus"} <= dev.before("mesh-probe-leviathan")
+
+
+def test_dependencies_grow_with_the_machines_and_not_with_their_square(run):
+    def edges(machines):
+        graph = run(says=KEYS, change=lambda said: said.update(grown({"config": said}, machines)["config"]))
+        return sum(len(node.request.dependencies) for node in graph.nodes.values())
+
+    five, ten, fifteen = map(edges, (5, 10, 15))
+    assert fifteen - ten == ten - five
 
 
 def test_a_machine_is_equipped_only_after_its_firewall_and_base(dev):
