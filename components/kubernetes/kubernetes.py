@@ -38,7 +38,7 @@ class Kubernetes(pulumi.ComponentResource):
         plan: KubernetesPlan,
         machines: Mapping[str, Machine],
         targets: pulumi.Output[dict[str, dict[str, Any]]],
-        before: pulumi.Resource,
+        before: Sequence[pulumi.Resource],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("homelab:kubernetes:Kubernetes", name, None, opts)
@@ -60,7 +60,7 @@ class Kubernetes(pulumi.ComponentResource):
         bundle, admin = known
         return {"files": {**bundle["files"], KUBECONFIG: self._plan.client_kubeconfig(admin)}}
 
-    def _build(self, targets: pulumi.Output[dict[str, dict[str, Any]]], before: pulumi.Resource) -> pulumi.Output[str]:
+    def _build(self, targets: pulumi.Output[dict[str, dict[str, Any]]], before: Sequence[pulumi.Resource]) -> pulumi.Output[str]:
         """The cluster's own admin.conf."""
         plan = self._plan
         sent = [self._send(targets)] if plan.folder else []
@@ -68,7 +68,7 @@ class Kubernetes(pulumi.ComponentResource):
         trusting = [self._prepare(name, runner) for name in plan.machines]
         systems = pulumi.Output.all(**{name: self._machines[name].anchor.id for name in plan.machines})
         said: pulumi.Output[str] = pulumi.Output.secret(systems.apply(self._converge_document))
-        converge = self._do("converge", said, [before, *trusting], plan.converge_arguments, deadline=2 * HOURS)
+        converge = self._do("converge", said, [*before, *trusting], plan.converge_arguments, deadline=2 * HOURS)
         # Its input is what converge found: the playbooks issue new credentials each time they run.
         return self._do("kubeconfig", converge.stdout, [converge], deadline=60, public=False).stdout
 

@@ -30,8 +30,8 @@ class Fleet(pulumi.ComponentResource):
         super().__init__("homelab:machines:Fleet", name, None, opts)
         self._name, self._plan = name, plan
         self._met = {key: self._meet(machine) for key, machine in plan.machines.items()}
-        gate = self._preflight()
-        self.machines = {key: self._equip(machine, gate) for key, machine in plan.machines.items()}
+        gate, scripts = self._preflight(), archive()
+        self.machines = {key: self._equip(machine, gate, scripts) for key, machine in plan.machines.items()}
         self.endpoints = {key: met.host for key, met in self._met.items() if isinstance(met, VultrServer)}
         self.summary = pulumi.Output.all(**{key: met.host for key, met in self._met.items()}).apply(self._summarise)
         self.register_outputs({"machines": self.summary})
@@ -66,17 +66,24 @@ class Fleet(pulumi.ComponentResource):
         ]
         return json.dumps({"machines": machines}, sort_keys=True)
 
-    def _equip(self, plan: MachinePlan, gate: pulumi.Resource) -> Machine:
+    def _equip(self, plan: MachinePlan, gate: pulumi.Resource, scripts: str) -> Machine:
         met, name = self._met[plan.name], f"{self._name}-{plan.name}"
         child = pulumi.ResourceOptions(parent=self)
         toolbox = remote.Command(
             f"{name}-toolbox",
             connection=met.connection,
-            stdin=archive(),
+            stdin=scripts,
             create=INSTALL,
             logging=remote.Logging.NONE,
             add_previous_output_in_env=False,
-            opts=pulumi.ResourceOptions(parent=self, deleted_with=met.anchor, replace_with=[met.anchor], depends_on=[met.met, gate]),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                deleted_with=met.anchor,
+                replace_with=[met.anchor],
+                depends_on=[met.met, gate],
+                # `--diff` would look for minutes for what two packed toolboxes have in common, letter by letter.
+                hide_diffs=["stdin"],
+            ),
         )
         bare = Machine(plan.name, met.connection, met.anchor, (toolbox,))
         base = RemoteScript(f"{name}-base", bare, "machines/base", stdin=plan.base, deadline=600, public=True, opts=child)
@@ -84,7 +91,8 @@ class Fleet(pulumi.ComponentResource):
         firewall = RemoteScript(
             f"{name}-host-firewall", based, "machines/firewall", stdin=plan.firewall, deadline=60, public=True, opts=child
         )
-        return Machine(plan.name, met.connection, met.anchor, (toolbox, base, firewall))
+        # It waits for the base system, and that for the toolbox.
+        return Machine(plan.name, met.connection, met.anchor, (firewall,))
 
     def _target(self, plan: MachinePlan, host: str) -> Target:
         access = plan.access

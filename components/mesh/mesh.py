@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import pulumi
 
 from components.mesh.plan import Member, MeshPlan, bundle
+from components.remote.gate import Gate
 from components.remote.machine import Machine
 from components.remote.script import RemoteScript
 from config.identities import mesh_public
@@ -36,14 +37,17 @@ class Mesh(pulumi.ComponentResource):
         self._name, self._plan, self._machines = name, plan, machines
         child = pulumi.ResourceOptions(parent=self)
         keys = {key: self._key(member, child) for key, member in plan.members.items()}
-        live = pulumi.Output.all(keys=pulumi.Output.all(**keys), endpoints=pulumi.Output.all(**endpoints))
+        public = Gate(f"{name}-keys", keys, parent=self).said
+        live = pulumi.Output.all(keys=public, endpoints=pulumi.Output.all(**endpoints))
         joined = {key: self._join(key, live, child) for key in plan.members}
-        cards = pulumi.Output.all(**{key: self._card(member, child) for key, member in plan.members.items() if member.neighbours})
-        paths = [self._lan_path(key, cards, joined[key]) for key, member in plan.members.items() if member.lan]
+        cards = {key: self._card(member, child) for key, member in plan.members.items() if member.neighbours}
+        macs = Gate(f"{name}-cards", cards, parent=self).said
+        paths = [self._lan_path(key, macs, joined[key]) for key, member in plan.members.items() if member.lan]
         for warning in plan.warnings:
             pulumi.log.warn(warning, self)
         # Both ends must have joined before either can prove a path.
-        after = pulumi.ResourceOptions(parent=self, depends_on=[*joined.values(), *paths])
+        ways = Gate(f"{name}-ways", after=[*joined.values(), *paths], parent=self)
+        after = pulumi.ResourceOptions(parent=self, depends_on=[ways])
         probes = {key: self._probe(key, after) for key in plan.members}
         self.round_trip_times = pulumi.Output.all(**{key: probe.stdout for key, probe in probes.items()}).apply(_read)
         self.clients = {key: self._bundle(key, live) for key in plan.clients}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,7 +74,10 @@ def put(path: Path, text: str, mode: int = 0o600) -> None:
     beside = path.with_name(f".{path.name}.new")
     beside.unlink(missing_ok=True)
     beside.touch(mode=0o600)
-    beside.write_text(text)
+    with beside.open("w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())  # a record that a power cut empties would read as: nothing was ever installed
     beside.chmod(mode)
     beside.replace(path)
 

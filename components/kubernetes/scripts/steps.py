@@ -53,6 +53,7 @@ class Run:
             problem = self._all()
         except Exception as error:  # whatever it is, the state must say that the run ended
             problem = self._mask.line(f"the run broke off: {type(error).__name__}: {error}\n  The log: {self._log}".replace("\n", " "))
+        hang_up(self._places)
         self._state("failed" if problem else "done", problem)
         return 1 if problem else 0
 
@@ -195,6 +196,12 @@ def environment(places: Places, python: str) -> dict[str, str]:
         "ANSIBLE_SSH_CONTROL_PATH_DIR": str(home / "ssh/control"),
         "ANSIBLE_STDOUT_CALLBACK": "default",
     }
+
+
+def hang_up(places: Places) -> None:
+    """End the connections that Ansible keeps open, so that nothing of the unit is left when it ends."""
+    for socket in (places.home / "ssh/control").glob("*"):
+        subprocess.run(["ssh", "-F", "none", "-o", f"ControlPath={socket}", "-O", "exit", "runner"], capture_output=True, check=False)
 
 
 def prune(folder: Path) -> None:

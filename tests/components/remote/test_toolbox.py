@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import tarfile
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -77,3 +78,18 @@ PURE = ["components.plan", "components.mesh.plan", "components.machines.plan", "
 def test_what_is_pure_can_be_imported_where_pulumi_is_not_installed(module):
     code = f"import sys; sys.modules.update(pulumi=None, pulumi_command=None, ediri_vultr=None); import {module}"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[3])
+
+
+def test_a_machine_unpacks_the_archive_and_what_is_no_more_in_it_is_gone(features, tmp_path):
+    sudo, place = tmp_path / "bin/sudo", tmp_path / "homelab"
+    sudo.parent.mkdir()
+    sudo.write_text('#!/bin/sh\nshift\nexec "$@"\n')
+    sudo.chmod(0o755)
+    (place / "mesh").mkdir(parents=True)
+    (place / "mesh/old").touch()
+    install = toolbox.INSTALL.replace(toolbox.ROOT, str(place)).replace("/run/lock", str(tmp_path))
+    run = partial(subprocess.run, ["sh", "-c", install], env={**os.environ, "PATH": f"{sudo.parent}:{os.environ['PATH']}"}, text=True)
+    assert run(input=toolbox.archive()).returncode == 0
+    assert {str(path.relative_to(place)): path.read_bytes() for path in place.rglob("*") if path.is_file()} == toolbox.scripts()
+    assert os.access(place / "remote/run", os.X_OK)
+    assert run(input="broken", capture_output=True).returncode != 0 and (place / "remote/run").exists()

@@ -109,7 +109,7 @@ def test_secure_mode_goes_to_the_port_that_can_encrypt(script: Load) -> None:
 @pytest.mark.parametrize("kernel", [True, False])
 def test_a_mount_keeps_trying_and_waits_for_the_mesh_address(script: Load, kernel: bool) -> None:
     unit = script("mount").unit(SAID, "/media", "/srv/archive/media", kernel)
-    assert "StartLimitIntervalSec=0" in unit and "Restart=" in unit and "After=homelab-mesh0.service" in unit
+    assert "StartLimitIntervalSec=0" in unit and "Restart=" in unit and "After=homelab-mesh.target" in unit
 
 
 def test_a_mount_whose_program_ended_is_not_waited_for(script: Load) -> None:
@@ -121,4 +121,4 @@ def test_a_mount_whose_program_ended_is_not_waited_for(script: Load) -> None:
 def test_no_daemon_gives_up_spins_or_holds_up_a_power_off(script: Load, daemon: str) -> None:
     monitor = script("monitor")
     unit = monitor.DROP_IN + monitor.MORE.get(daemon, "")
-    assert {"StartLimitIntervalSec=0", "RestartSec=5", "TimeoutStopSec=30", "After=homelab-mesh0.service"} <= {*unit.splitlines()}
+    assert {"StartLimitIntervalSec=0", "RestartSec=5", "TimeoutStopSec=30", "After=homelab-mesh.target"} <= {*unit.splitlines()}

@@ -30,6 +30,7 @@ while True:
     number += 1
     if not endless:
         break
+    time.sleep(0.2)  # a steady hand: what it wrote while a machine was away has to heal afterwards
 """
 CHECK = """
 import hashlib, json, sys
@@ -91,7 +92,7 @@ def written(lab: Lab, name: str, folder: str) -> int:
 
 @contextmanager
 def writing(lab: Lab, name: str, folder: str) -> Iterator[None]:
-    """Files of 1 MiB all the while, each synced and summed."""
+    """Files of 1 MiB all the while, five a second at most, each synced and summed."""
     unit = f"writer-{folder}"
     argv = ("systemd-run", f"--unit={unit}", "--collect", "python3", "-c", WRITE, f"{MOUNT}/apps/{folder}", "1", "endless")
     started = lab.inside(name, *argv)
