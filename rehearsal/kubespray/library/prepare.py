@@ -58,6 +58,7 @@ def main() -> None:
     module.exit_json(
         changed=bool(missing or changed),
         etcd=Path("/var/lib/etcd/member").exists(),
+        serving=subprocess.run(["systemctl", "is-active", "--quiet", "etcd.service"]).returncode == 0,
         authority=Path("/etc/kubernetes/ssl/ca.key").exists(),
     )
 

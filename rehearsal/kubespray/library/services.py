@@ -98,9 +98,9 @@ def main() -> None:
     if restarted:
         systemctl("enable", *restarted)
         systemctl("reset-failed", *restarted)
-        begun = systemctl("restart", "--no-block", *restarted)
+        begun = systemctl("restart", *restarted)
         if begun.returncode:
-            module.fail_json(msg=begun.stderr.strip())
+            module.fail_json(msg=f"{begun.stderr.strip()}\n{last_lines(restarted[0])}")
     if wrong := await_all(said["ready"], said["within"]):
         module.fail_json(msg=wrong)
     module.exit_json(changed=bool(changed or restarted), files=sorted(changed), restarted=restarted)
