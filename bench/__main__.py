@@ -1,10 +1,10 @@
-"""Every measure in one run on this machine, as ratios: `python -m bench [preview|noop|lan|files|mesh …]`."""
+"""Every measure in one run on this machine, as ratios: `python -m bench [preview|noop|lan|files|mesh|storage …]`."""
 
 import argparse
 import sys
 from collections.abc import Callable, Iterable, Mapping
 
-from bench import files, lan, mesh, noop, preview
+from bench import files, lan, mesh, noop, preview, storage
 from bench.engine import BenchError
 from bench.result import Result, table
 from config.problems import Refused
@@ -17,6 +17,7 @@ MEASURES: Mapping[str, Callable[[], Iterable[Result]]] = {
     "lan": lan.measure,
     "files": files.measure,
     "mesh": mesh.measure,
+    "storage": storage.measure,
 }
 """In the order of a whole run: what needs no machines first, what takes something apart last."""
 

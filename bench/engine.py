@@ -6,7 +6,7 @@ import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -31,6 +31,10 @@ class Project:
     folder: Path
     environment: Mapping[str, str]
 
+    def with_variables(self, more: Mapping[str, str]) -> "Project":
+        """The same, with more in its environment."""
+        return replace(self, environment={**self.environment, **more})
+
     def timed(self, *words: str) -> float:
         """Seconds of one `pulumi` command from start to end."""
         begun = time.monotonic()
@@ -40,9 +44,12 @@ class Project:
     def run(self, *words: str) -> str:
         """Standard output of one `pulumi` command on the stack. BenchError with what it printed when it fails."""
         argv = ["pulumi", *words, "--stack", program.STACK, "--non-interactive", "--color", "never"]
-        done = subprocess.run(
-            argv, cwd=self.folder, env=dict(self.environment), capture_output=True, text=True, timeout=DEADLINE, check=False
-        )
+        try:
+            done = subprocess.run(
+                argv, cwd=self.folder, env=dict(self.environment), capture_output=True, text=True, timeout=DEADLINE, check=False
+            )
+        except subprocess.TimeoutExpired:
+            raise BenchError(f"`pulumi {' '.join(words)}` in {self.folder} did not end within {DEADLINE:.0f} s") from None
         if done.returncode:
             raise BenchError(f"`pulumi {' '.join(words)}` in {self.folder} failed:\n{(done.stdout + done.stderr)[-3000:]}")
         return done.stdout
@@ -53,7 +60,7 @@ class Project:
 
 
 def kinds(preview: Mapping[str, Any]) -> dict[str, int]:
-    """Type -> number, from what `pulumi preview --json` prints; providers and the stack are the engine's own."""
+    """Type -> number, from what `pulumi preview --json` prints; providers, gates and the stack are the engine's own."""
     found: dict[str, int] = {}
     for step in preview["steps"]:
         kind = step["newState"]["type"]
@@ -63,8 +70,10 @@ def kinds(preview: Mapping[str, Any]) -> dict[str, int]:
 
 
 def variables() -> dict[str, str]:
-    """The environment of the rehearsal's engine; needs neither root nor machines."""
-    return {**os.environ, **lifecycle.environment()}
+    """The environment of the rehearsal's engine; needs neither root nor machines. Python keeps what it has compiled, as it does by default:
+    else each command would compile the whole SDK."""
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**kept, **lifecycle.environment()}
 
 
 def rehearsed() -> Project:

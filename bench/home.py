@@ -73,6 +73,7 @@ def tunnel(one: Home, other: Home) -> Iterator[None]:
 @contextmanager
 def serving(home: Home, code: str, port: int) -> Iterator[None]:
     """Python `code` as a unit of that machine, listening on `port`."""
+    home.run("sh", "-c", f"systemctl stop {UNIT} 2>/dev/null || true")  # of a measure that was killed
     home.run("systemd-run", f"--unit={UNIT}", "--collect", "--quiet", "python3", "-c", code, str(port))
     try:
         wait_until(lambda: f":{port} " in home.run("ss", "-Hltn"), 10, lambda: f"nothing listens on {home.name}:{port}")

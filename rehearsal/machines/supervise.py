@@ -23,8 +23,9 @@ SYSTEM_CALLS = "add_key keyctl bpf request_key @keyring @mount @module @raw-io @
 DEVICES = ("/dev/net/tun", "/dev/fuse", "/dev/kmsg")
 ENVIRONMENT = {
     "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "network",  # its own network settings, but none that it shares with the host
-    "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1" if cgroups.unified() else "0",
 }
+# SYSTEMD_NSPAWN_UNIFIED_HIERARCHY is left alone: nspawn gives a machine what the host has, and so its systemd a tree of version 2. With
+# version 1 alone nobody tells it that the last process of a unit has ended, and now and then it waits two minutes for nothing.
 
 
 def command(spec: Spec, root: str, attached: tuple[Attached, ...]) -> tuple[str, ...]:
