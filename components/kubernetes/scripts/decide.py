@@ -9,12 +9,10 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from records import REMOVE, Record, inventory
+from records import Record, both, dropped
+from removals import control_plane, leaving, listed, quorum, removals
 
-CONTROL_PLANE = "kube_control_plane"
 INSTALL, UPGRADE = "cluster.yml", "upgrade-cluster.yml"
-DRAIN = "60s"
-"""Time to move pods away from a machine that does not answer: its pods never end, so waiting longer brings nothing."""
 
 
 def decide(applied: Record | None, wanted: Record, living: Collection[str]) -> dict[str, Any]:
@@ -30,18 +28,6 @@ def decide(applied: Record | None, wanted: Record, living: Collection[str]) -> d
         steps, drop = ([], {}) if problems else (_change(applied, wanted, living), dropped(applied, wanted))
         problems += _absent(wanted, living, "this change concerns all machines") if steps else []
     return {"steps": [] if problems else steps, "refused": "\n".join(problems) or None, "drop": {} if problems else drop}
-
-
-def dropped(applied: Record, wanted: Record) -> dict[str, dict[str, list[str]]]:
-    """Labels and taints that a machine had and shall not have: Kubespray only ever adds."""
-    found = {}
-    for name in _both(applied, wanted):
-        before, now = applied["machines"][name]["variables"], wanted["machines"][name]["variables"]
-        labels = [key for key in before.get("node_labels", {}) if key not in now.get("node_labels", {})]
-        taints = [_taint(text) for text in before.get("node_taints", []) if _taint(text) not in map(_taint, now.get("node_taints", []))]
-        if labels or taints:
-            found[name] = {"labels": labels, "taints": taints}
-    return found
 
 
 def _install(applied: Record | None, wanted: Record) -> list[dict[str, Any]]:
@@ -62,8 +48,8 @@ def _install_problems(applied: Record | None, wanted: Record, living: Collection
     again = "or, as nothing was installed yet, run `make do M=<machine> DO=kubernetes/leave` for every machine and begin anew"
     gone = [name for name in begun["machines"] if name not in wanted["machines"]]
     if gone:
-        yield f"{_and(gone)} took part in an installation that broke off: put back, run until it is whole, then take away; {again}"
-    for name in _both(begun, wanted):
+        yield f"{listed(gone)} took part in an installation that broke off: put back, run until it is whole, then take away; {again}"
+    for name in both(begun, wanted):
         if begun["machines"][name]["groups"] != wanted["machines"][name]["groups"]:
             yield f"{name} has another part than in the installation that broke off: put it back until that is whole; {again}"
     yield from _fixed(begun, wanted)
@@ -74,21 +60,21 @@ def _install_problems(applied: Record | None, wanted: Record, living: Collection
 
 
 def _change(applied: Record, wanted: Record, living: Collection[str]) -> list[dict[str, Any]]:
-    gone, rejoining, fresh = _leaving(applied, wanted)
-    new = [name for name in wanted["order"] if name not in applied["machines"]]
-    removals = _removals(applied, wanted, living)
+    gone, rejoining, fresh = leaving(applied, wanted)
+    new = [name for name in wanted["order"] if name not in applied["machines"] and name not in rejoining]
+    out = removals(applied, wanted, living)
     upgrades = _upgrades(applied["version"], wanted)
     if not upgrades and _release(applied["kubespray"]) != _release(wanted["kubespray"]):
         reason = f"{applied['kubespray']} to {wanted['kubespray']}: etcd, containerd and what else it brings, a machine at a time"
         upgrades = [_upgrade(wanted["version"], reason)]
-    reasons = [f"add {_and(new)}"] if new else []
-    reasons += [f"put back {_and([*rejoining, *fresh])}"] if rejoining or fresh else []
-    reasons += [f"make the others forget {_and(gone)}"] if gone else []
+    reasons = [f"add {listed(new)}"] if new else []
+    reasons += [f"put back {listed([*rejoining, *fresh])}"] if rejoining or fresh else []
+    reasons += [f"make the others forget {listed(gone)}"] if gone else []
     if not upgrades and not reasons:
         reasons += [*_changes(applied, wanted)]
-    if not (reasons or upgrades or removals) and applied["phase"] == "started":
+    if not (reasons or upgrades or out) and applied["phase"] == "started":
         reasons = ["go on with what broke off"]
-    return [*removals, *([_all(applied, reasons)] if reasons else []), *upgrades]
+    return [*out, *([_all(applied, reasons)] if reasons else []), *upgrades]
 
 
 def _all(applied: Record, reasons: list[str]) -> dict[str, Any]:
@@ -105,18 +91,18 @@ def _changes(applied: Record, wanted: Record) -> Iterable[str]:
         yield "bring changed variables to all machines"
     if applied["kubespray"] != wanted["kubespray"]:
         yield "run the changed playbooks"
-    same = [name for name in _both(applied, wanted) if applied["machines"][name]["groups"] == wanted["machines"][name]["groups"]]
+    same = [name for name in both(applied, wanted) if applied["machines"][name]["groups"] == wanted["machines"][name]["groups"]]
     other = [name for name in same if applied["machines"][name]["variables"] != wanted["machines"][name]["variables"]]
     if other:
-        yield f"bring changed variables to {_and(other)}"
+        yield f"bring changed variables to {listed(other)}"
 
 
 def _change_problems(applied: Record, wanted: Record, living: Collection[str]) -> Iterable[str]:
     yield from _fixed(applied, wanted)
     yield from _first(applied, wanted)
-    yield from _quorum(applied, living, [*_leaving(applied, wanted)[0], *applied.get("fresh", ())])
+    yield from quorum(applied, wanted, living)
     yield from _versions(applied, wanted)
-    for name in _both(applied, wanted):
+    for name in both(applied, wanted):
         before, now = applied["machines"][name]["variables"]["ip"], wanted["machines"][name]["variables"]["ip"]
         if before != now:
             remedy = f"put that mesh address back, or take {name} out, run, and add it"
@@ -134,26 +120,16 @@ def _fixed(applied: Record, wanted: Record) -> Iterable[str]:
 
 def _first(applied: Record, wanted: Record) -> Iterable[str]:
     """The first of the control plane has the certificate authority's and the cluster's own address: it cannot go, nor come second."""
-    before, now = _control_plane(applied)[0], _control_plane(wanted)[0]
+    before, now = control_plane(applied)[0], control_plane(wanted)[0]
     if before in applied.get("fresh", ()):
         yield f"{before}, the first of the control plane, has been installed anew: it must be recovered from the others, not added"
-    elif now != before and before in _control_plane(wanted):
+    elif now != before and before in control_plane(wanted):
         yield f"{now} would come before {before}, the first of the control plane: give {now} a higher mesh address than {before}'s"
     elif now != before:
         yield (
             f"{before} is the first of the control plane and cannot be taken out as it is: its certificates' authority and address are "
             f"the cluster's. Keep it in homelab:machines; a dead one is put back under the same name and address"
         )
-
-
-def _quorum(applied: Record, living: Collection[str], going: Collection[str]) -> Iterable[str]:
-    """Members of etcd are only ever taken out by a majority of the others."""
-    members = _control_plane(applied)
-    if not [name for name in members if name in going]:
-        return
-    dead = [name for name in members if name not in living or name in applied.get("fresh", ())]
-    if len(dead) * 2 >= len(members):
-        yield f"{len(dead)} of {len(members)} members of etcd do not answer ({_and(dead)}), so none can be taken out: bring one back first"
 
 
 def _versions(applied: Record, wanted: Record) -> Iterable[str]:
@@ -226,43 +202,8 @@ def _upgrade(version: str, reason: str) -> dict[str, Any]:
     return step
 
 
-def _removals(applied: Record, wanted: Record, living: Collection[str]) -> list[dict[str, Any]]:
-    """One for those that answer, one for the others, each with the inventory that still has them."""
-    gone, rejoining, fresh = _leaving(applied, wanted)
-    going = [*gone, *rejoining, *fresh]
-    asked = [name for name in going if name in living and name not in fresh]
-    return [_removal(applied, names, names is asked) for names in (asked, [name for name in going if name not in asked]) if names]
-
-
-def _removal(applied: Record, names: list[str], living: bool) -> dict[str, Any]:
-    machines = {**_begun(applied), **applied["machines"]}
-    # Between two of these there may be an even number of members of etcd, which Kubespray's checks refuse.
-    said: dict[str, Any] = {"node": ",".join(names), "skip_confirmation": True, "ignore_assert_errors": True}
-    if not living:
-        said |= {"reset_nodes": False, "allow_ungraceful_removal": True, "drain_timeout": DRAIN}
-    reason = f"take {_and(names)} out of the cluster" + ("" if living else f", without asking {'it' if len(names) == 1 else 'them'}")
-    order = [*applied["order"], *(name for name in machines if name not in applied["order"])]
-    hosts = inventory(machines, order)
-    return {"playbook": REMOVE, "variables": said, "limit": None, "reason": reason, "inventory": hosts}
-
-
 def _step(playbook: str, reason: str, version: str) -> dict[str, Any]:
     return {"playbook": playbook, "variables": {"kube_version": version}, "limit": None, "reason": reason}
-
-
-def _leaving(applied: Record, wanted: Record) -> tuple[list[str], list[str], list[str]]:
-    """Machines that go for good; that go and come back in other groups; that have been installed anew."""
-    before, now, fresh = applied["machines"], wanted["machines"], applied.get("fresh", ())
-    gone = [name for name in {**_begun(applied), **before} if name not in now]
-    anew = [name for name in _both(applied, wanted) if name in fresh]
-    other = [name for name in _both(applied, wanted) if name not in anew and before[name]["groups"] != now[name]["groups"]]
-    return gone, other, anew
-
-
-def _begun(applied: Record) -> Mapping[str, Any]:
-    """The machines of a run that broke off; those that it was adding may be members in part."""
-    machines: Mapping[str, Any] = applied["towards"]["machines"] if applied["phase"] == "started" and "towards" in applied else {}
-    return machines
 
 
 def _absent(wanted: Record, living: Collection[str], why: str) -> list[str]:
@@ -271,19 +212,11 @@ def _absent(wanted: Record, living: Collection[str], why: str) -> list[str]:
         return []
     one = len(silent) == 1
     verb, it = ("does", "it") if one else ("do", "them")
-    return [f"{_and(silent)} {verb} not answer over the mesh, and {why}: start {it}, or take {it} out of homelab:machines"]
+    return [f"{listed(silent)} {verb} not answer over the mesh, and {why}: start {it}, or take {it} out of homelab:machines"]
 
 
 def _grown(applied: Record, wanted: Record) -> bool:
-    return any(_leaving(applied, wanted)) or bool({*wanted["machines"]} - {*applied["machines"]})
-
-
-def _both(applied: Record, wanted: Record) -> list[str]:
-    return [name for name in wanted["order"] if name in applied["machines"]]
-
-
-def _control_plane(record: Record) -> list[str]:
-    return [name for name in record["order"] if name in record["machines"] and CONTROL_PLANE in record["machines"][name]["groups"]]
+    return any(leaving(applied, wanted)) or bool({*wanted["machines"]} - {*applied["machines"]})
 
 
 def _known(able: Mapping[str, int], version: str) -> bool:
@@ -298,14 +231,3 @@ def _release(source: str) -> tuple[int, ...]:
 
 def _numbers(version: str) -> tuple[int, ...]:
     return tuple(map(int, version.split(".")))
-
-
-def _taint(text: str) -> str:
-    """key=value:Effect -> key:Effect, as `kubectl taint … key:Effect-` takes it away."""
-    key, _, effect = text.partition(":")
-    return f"{key.partition('=')[0]}:{effect}"
-
-
-def _and(names: Collection[str]) -> str:
-    *most, last = names
-    return f"{', '.join(most)} and {last}" if most else str(last)

@@ -170,8 +170,8 @@ def test_a_dead_machine_is_taken_out_without_asking_it():
 
 def test_of_machines_that_go_each_kind_has_its_own_run():
     found = decide(have(add("elm", "oak")), want(), living=[*NAMES, "elm"])
-    assert calls(found)[:2] == [("remove-node.yml", "elm"), ("remove-node.yml", "oak")]
-    assert [step["variables"].get("reset_nodes") for step in found["steps"][:2]] == [None, False]
+    assert calls(found)[:2] == [("remove-node.yml", "oak"), ("remove-node.yml", "elm")], "the dead first, while the living are a majority"
+    assert [step["variables"].get("reset_nodes") for step in found["steps"][:2]] == [False, None]
 
 
 def test_one_machine_may_take_the_place_of_another():
@@ -216,6 +216,65 @@ def test_the_first_of_the_control_plane_stays_the_first(applied, wanted, words):
 def test_no_member_of_etcd_goes_when_the_others_are_no_majority():
     found = decide(have(), want(take("absis", "nimbus")), living=["leviathan"])
     assert "2 of 3 members of etcd do not answer (absis and nimbus)" in found["refused"]
+
+
+def test_five_members_shrink_while_one_is_dead_wherever_the_run_breaks_off():
+    applied, wanted, living = have(add("elm", "oak")), want(take("absis", "nimbus")), ["leviathan", "nimbus", "elm", "oak"]
+    record = records.started(applied, wanted, WHEN)
+    found = decide(record, wanted, living)
+    assert calls(found) == [("remove-node.yml", "absis"), ("remove-node.yml", "nimbus,elm,oak"), ("cluster.yml", "1.35.4")]
+    for number, step in enumerate(found["steps"][:2], 1):
+        record = records.after(record, step, wanted, LATER)
+        assert calls(decide(record, wanted, living)) == calls(found)[number:]
+
+
+@pytest.mark.parametrize(
+    ("living", "fresh", "words"),
+    [
+        (["leviathan"], [], "start 1 of absis and nimbus, with absis and nimbus in homelab:machines again, as `controlPlane: false`"),
+        (["leviathan", "absis"], ["absis"], "start nimbus, with nimbus in homelab:machines again"),
+        (["leviathan", "absis", "nimbus"], ["absis", "nimbus"], "too few can come back as they were: etcd must go on from a snapshot"),
+    ],
+)
+def test_members_without_a_majority_are_told_how_to_get_one(living, fresh, words):
+    found = decide(have() | {"fresh": fresh}, want(take("absis", "nimbus")), living)
+    assert not found["steps"] and words in found["refused"]
+
+
+def test_members_that_were_cut_off_by_going_leave_by_the_way_that_the_refusal_names():
+    def worker(record: dict[str, Any]) -> None:
+        record["machines"]["absis"]["groups"] = ["kube_node"]
+        take("nimbus")(record)
+
+    found = decide(have(), want(worker), living=["leviathan", "absis"])
+    assert calls(found) == [("remove-node.yml", "nimbus"), ("remove-node.yml", "absis"), ("cluster.yml", "1.35.4")]
+
+
+def test_a_dead_machine_that_may_have_joined_etcd_is_taken_out_with_a_word_on_what_to_do_if_that_fails():
+    alone = take("absis", "nimbus")
+    record = records.started(have(alone), want(), WHEN)
+    step = decide(record, want(alone), living=["leviathan"])["steps"][0]
+    assert step["reason"].endswith("absis and nimbus had joined it: put back in homelab:machines and started, it lets them go")
+
+
+def test_a_machine_that_was_half_added_is_not_forgotten_by_the_run_that_takes_it_out():
+    record = records.started(have(), want(add("elm", "oak")), WHEN)
+    record = records.started(record, want(), LATER)
+    assert calls(decide(record, want())) == [("remove-node.yml", "elm,oak"), ("cluster.yml", "1.35.4")]
+    record = records.after(record, decide(record, want())["steps"][0], want(), LATER)
+    assert calls(decide(record, want())) == [("cluster.yml", "1.35.4")]
+
+
+def test_labels_of_a_run_that_broke_off_are_taken_away_by_the_next():
+    def label(record: dict[str, Any]) -> None:
+        record["machines"]["absis"]["variables"]["node_labels"] = {"a": "1"}
+
+    due = {"absis": {"labels": ["a"], "taints": []}}
+    record = records.started(have(), want(label), WHEN)
+    assert decide(record, want())["drop"] == due, "they may be there already"
+    record = records.started(have(label), want(), WHEN)
+    record = records.after(record, decide(record, want())["steps"][0], want(), LATER)
+    assert decide(record, want())["drop"] == due, "the playbooks ended, and then it broke off"
 
 
 def test_a_dead_worker_goes_whatever_etcd_does():
@@ -328,7 +387,7 @@ def test_a_change_that_was_taken_back_after_it_broke_off_is_undone_by_a_run():
 def test_machines_that_were_half_added_and_are_not_wanted_any_more_go():
     record = records.started(have(), want(add("elm", "oak")), WHEN)
     found = decide(record, want(), living=[*NAMES, "elm"])
-    assert calls(found) == [("remove-node.yml", "elm"), ("remove-node.yml", "oak"), ("cluster.yml", "1.35.4")]
+    assert calls(found) == [("remove-node.yml", "oak"), ("remove-node.yml", "elm"), ("cluster.yml", "1.35.4")]
     assert {"elm", "oak"} <= {*found["steps"][0]["inventory"]["all"]["hosts"]}
 
 
@@ -366,10 +425,10 @@ kubectl_checksums:
 
 
 def test_decisions_need_nothing_but_the_standard_library():
-    for name in ("decide", "records"):
+    for name in ("decide", "records", "removals"):
         imports = [
             line.split()[1].split(".")[0]
             for line in (SCRIPTS / f"{name}.py").read_text().splitlines()
             if line.startswith(("import ", "from "))
         ]
-        assert {*imports} <= {*sys.stdlib_module_names, "records"}
+        assert {*imports} <= {*sys.stdlib_module_names, "records", "removals"}

@@ -9,6 +9,9 @@ from tests.rehearsal.lab.lab import Lab
 
 HOMES = ("leviathan", "absis")
 MOUNT = "/srv/archive"
+STALL = 150
+"""Seconds that the file system may stand still when a home machine is gone: 25 until its OSDs count as down, 15 until its metadata server
+does, and 45 that the next one waits for the clients of before, of which the machine was one."""
 
 WRITE = """
 import hashlib, json, os, sys, time
@@ -30,7 +33,7 @@ while True:
     number += 1
     if not endless:
         break
-    time.sleep(0.2)  # a steady hand: what it wrote while a machine was away has to heal afterwards
+    time.sleep(0.5)  # a steady hand: what it wrote while a machine was away has to heal afterwards
 """
 CHECK = """
 import hashlib, json, sys
@@ -74,25 +77,25 @@ def await_mounts(lab: Lab, *names: str, seconds: float = 180) -> None:
 
 def write_once(lab: Lab, name: str, folder: str, megabytes: int) -> None:
     """One file of random bytes, and its sum, below apps/."""
-    done = lab.inside(name, "python3", "-c", WRITE, f"{MOUNT}/apps/{folder}", str(megabytes))
+    done = lab.inside(name, "python3", "-c", WRITE, f"{MOUNT}/apps/{folder}", str(megabytes), deadline=STALL)
     assert done.returncode == 0, done.stderr
 
 
 def check(lab: Lab, name: str, folder: str) -> int:
     """All files of a folder have their sums, as this machine reads them; gives how many."""
-    done = lab.inside(name, "python3", "-c", CHECK, f"{MOUNT}/apps/{folder}")
+    done = lab.inside(name, "python3", "-c", CHECK, f"{MOUNT}/apps/{folder}", deadline=300)
     assert done.returncode == 0, done.stderr
     return int(done.stdout)
 
 
 def written(lab: Lab, name: str, folder: str) -> int:
     """How many files a writer has finished, as this machine sees it."""
-    return len(lab.inside(name, "cat", f"{MOUNT}/apps/{folder}.sums").stdout.splitlines())
+    return len(lab.inside(name, "cat", f"{MOUNT}/apps/{folder}.sums", deadline=STALL).stdout.splitlines())
 
 
 @contextmanager
 def writing(lab: Lab, name: str, folder: str) -> Iterator[None]:
-    """Files of 1 MiB all the while, five a second at most, each synced and summed."""
+    """Files of 1 MiB all the while, two a second at most, each synced and summed."""
     unit = f"writer-{folder}"
     argv = ("systemd-run", f"--unit={unit}", "--collect", "python3", "-c", WRITE, f"{MOUNT}/apps/{folder}", "1", "endless")
     started = lab.inside(name, *argv)
@@ -101,7 +104,7 @@ def writing(lab: Lab, name: str, folder: str) -> Iterator[None]:
         wait_until(lambda: written(lab, name, folder) > 2, 60, lambda: f"the writer on {name} does not write")
         yield
     finally:
-        lab.inside(name, "systemctl", "stop", unit)
+        lab.inside(name, "systemctl", "stop", unit, deadline=STALL)
 
 
 def processes(lab: Lab, name: str) -> Mapping[str, str]:

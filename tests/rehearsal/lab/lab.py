@@ -82,8 +82,8 @@ class Lab:
         """The rehearsal's name of a machine of the plan."""
         return next((server["machine"] for server in self.servers() if server["label"].endswith(f"-{name}")), name)
 
-    def inside(self, name: str, *argv: str, stdin: str = "") -> Run:
-        return machine.run(self.machine(name), argv, stdin=stdin)
+    def inside(self, name: str, *argv: str, stdin: str = "", deadline: float = 60) -> Run:
+        return machine.run(self.machine(name), argv, stdin=stdin, timeout=deadline)
 
     def reaches(self, name: str, address: str, size: int = 1400, within: int = 50) -> bool:
         """Whether two packets of `size` bytes, not to be fragmented, are answered `within` seconds. ping itself gives up on the first

@@ -1,4 +1,4 @@
-"""What the storage lives through. Each test leaves the lab whole for the next."""
+"""What the storage lives through."""
 
 import time
 
@@ -12,8 +12,15 @@ from tests.rehearsal.lab.lab import Lab
 from tests.rehearsal.lab.lan import cut, no_tinc, taken
 
 pytestmark = pytest.mark.faults
-STOPS = 60
-"""Seconds within which writing must go on after a machine with half of the disks has gone: Ceph notices it after 25."""
+
+
+@pytest.fixture(autouse=True)
+def whole(lab: Lab) -> None:
+    """Whatever the test before did or did not get done."""
+    for name in HOMES:
+        lab.command_machines("boot", name)
+    cluster.await_mounts(lab, *HOMES)
+    cluster.await_health(lab)
 
 
 @pytest.mark.parametrize("name", HOMES)
@@ -23,7 +30,7 @@ def test_a_home_machine_without_power_stops_nothing_and_heals_when_it_is_back(la
     with cluster.writing(lab, other, f"cut-{name}"):
         machine.kill(name)
         gone, seen = time.monotonic(), cluster.written(lab, other, f"cut-{name}")
-        wait_until(lambda: cluster.written(lab, other, f"cut-{name}") > seen + 5, STOPS, lambda: "writing does not go on")
+        wait_until(lambda: cluster.written(lab, other, f"cut-{name}") > seen + 5, cluster.STALL, lambda: "writing does not go on")
         print(f"writing went on {time.monotonic() - gone:.0f} s after {name} had gone")
         assert cluster.check(lab, other, f"before-{name}") == 1
         machine.boot(name)
