@@ -2,6 +2,8 @@
 
 import pulumi
 
+from components.kubernetes import report
+from components.kubernetes.kubernetes import Kubernetes
 from components.machines.fleet import Fleet
 from components.mesh.mesh import Mesh
 from components.plan import plan
@@ -14,11 +16,14 @@ lab = plan(load())
 fleet = Fleet("fleet", lab.fleet)
 mesh = Mesh("mesh", lab.mesh, fleet.machines, fleet.endpoints)
 storage = Storage("storage", lab.storage, fleet.machines, mesh)
+kubernetes = Kubernetes("kubernetes", lab.kubernetes, fleet.machines, fleet.summary, [mesh, storage])
 
 pulumi.export("machines", fleet.summary)
 pulumi.export("roundTripTimes", mesh.round_trip_times)
 pulumi.export("storage", storage.report)
 pulumi.export("objectStorage", storage.object_keys)
-pulumi.export("clients", storage.bundles(mesh.clients))
+pulumi.export("kubernetes", report.document(lab.kubernetes))
+pulumi.export("kubeconfig", kubernetes.kubeconfig)
+pulumi.export("clients", kubernetes.bundles(storage.bundles(mesh.clients)))
 
 pulumi.run(begun)

@@ -15,6 +15,9 @@ LARGEST = 150
 SHAPED = 2
 """The own machines that the dev stack has, with their disks; more come without disks."""
 
+PODS = "10.232.0.0/16"
+"""With room for that many machines, 256 addresses each."""
+
 
 def grown(document: Mapping[str, Any], machines: int) -> dict[str, Any]:
     """The stack file `document` of the dev stack with `machines` machines: its own three, and further ones at home like its second, without
@@ -24,6 +27,7 @@ def grown(document: Mapping[str, Any], machines: int) -> dict[str, Any]:
     stack = deepcopy(dict(document))
     config = stack["config"]
     members, mesh = config["homelab:machines"], config["homelab:mesh"]
+    config["homelab:kubernetes"]["pods"] = PODS
     names = [f"machine-{number:03d}" for number in range(machines - len(members))]
     model = list(members.values())[SHAPED - 1]
     lan = _free(model["lan"], {str(said["lan"]).partition("/")[0] for said in members.values() if "lan" in said})

@@ -30,9 +30,10 @@ def plan(homelab: Homelab) -> Plan:
     problems = [problem for check in checks for problem in check(homelab)]
     if problems:
         raise Refused(homelab.stack, problems)
+    cluster = kubernetes.plan(homelab)
     return Plan(
-        fleet=machines.plan(homelab, packages=mesh.PACKAGES),
+        fleet=machines.plan(homelab, packages=[*mesh.PACKAGES, *cluster.packages]),
         mesh=mesh.plan(homelab),
         storage=storage.plan(homelab),
-        kubernetes=kubernetes.plan(homelab),
+        kubernetes=cluster,
     )

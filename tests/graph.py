@@ -21,6 +21,15 @@ from config.operator import EXAMPLE_KEYS
 
 ROOT = Path(__file__).parents[1]
 ADDRESS = "203.0.113.100"
+ADMIN = """
+clusters: [{name: cluster.local, cluster: {certificate-authority-data: AUTHORITY, server: "https://10.88.0.1:6443"}}]
+users: [{name: kubernetes-admin, user: {client-certificate-data: CERTIFICATE, client-key-data: KEY of the admin}}]
+"""
+CLUSTER = {
+    "kubernetes-runner": "ssh-ed25519 KEYOFTHERUNNER homelab-runner\n",
+    "kubernetes-converge": '{"credentials": "0123456789abcdef"}\n',
+    "kubernetes-kubeconfig": ADMIN,
+}
 OPERATOR = ssh_public(new_host_key())
 
 
@@ -71,7 +80,9 @@ class Lab(mocks.Mocks):
         return {}
 
     def usual(self, args: mocks.MockResourceArgs) -> str:
-        """What later steps cannot do without: the users' keys, which the cluster makes."""
+        """What later steps cannot do without: keys, which the machines and clusters make."""
+        if args.name in CLUSTER:
+            return CLUSTER[args.name]
         if args.name != "storage-pools":
             return ""
         users = {user: f"KEY of {user}" for user in json.loads(args.inputs["stdin"])["users"]}

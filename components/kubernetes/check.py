@@ -77,7 +77,9 @@ def _networks(homelab: Homelab, said: Kubespray) -> Iterator[Problem]:
     room = 2 ** (NODE_PREFIX - pods.prefixlen) if pods.prefixlen <= NODE_PREFIX else 0
     if room < len(homelab.machines):
         message = f"{pods} has room for {room} machines of 256 addresses each, and there are {len(homelab.machines)}"
-        yield Problem(f"{KUBERNETES}.pods", message, "take a larger network, for example 10.233.64.0/18")
+        wanted = NODE_PREFIX - (len(homelab.machines) - 1).bit_length()
+        example = "10.233.64.0/18" if wanted >= 18 else "10.232.0.0/16"
+        yield Problem(f"{KUBERNETES}.pods", message, f"take a /{wanted} or larger, for example {example}")
     if not WIDEST <= services.prefixlen <= NARROWEST:
         message = f"{services} is too {'large' if services.prefixlen < WIDEST else 'small'} for services"
         yield Problem(f"{KUBERNETES}.services", message, f"take a prefix between /{WIDEST} and /{NARROWEST}, for example 10.233.0.0/18")

@@ -25,6 +25,10 @@ from config.model import Homelab
 HEAD = "# Written by homelab; edits are overwritten.\n"
 
 
+PACKAGES = ("ca-certificates", "openssh-client", "python3-venv")
+"""What the runner needs; on every machine, for another may become it."""
+
+
 @dataclass(frozen=True)
 class Host:
     """How the runner reaches a machine: its mesh address, sshd's port, and the key it must show."""
@@ -56,6 +60,11 @@ class KubernetesPlan:
     def enabled(self) -> bool:
         """Whether there is any cluster."""
         return self.kubernetes.kubespray is not None
+
+    @property
+    def packages(self) -> Sequence[str]:
+        """Of the distribution, on every machine."""
+        return PACKAGES if self.enabled else ()
 
     @property
     def machines(self) -> Sequence[str]:

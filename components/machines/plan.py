@@ -27,6 +27,9 @@ API_PORT = 6443
 OVERLAYS = ["flannel.1", "vxlan.calico"]
 """The devices by which pods' traffic comes out of the mesh: what is inside of it may bear another machine's mesh address."""
 
+PODS = ["cni0", "cali*"]
+"""The devices by which pods of this machine speak to it: to its API server, when that is the one that a service address stands for."""
+
 
 @dataclass(frozen=True)
 class Rented:
@@ -175,6 +178,7 @@ def _firewall(homelab: Homelab, name: str, said: Machine) -> str:
         name=name,
         trusted=["lo", DEVICE, TUNNEL],
         overlays=OVERLAYS,
+        pod_devices=PODS,
         mesh=homelab.mesh.network,
         address=homelab.mesh.addresses[name],
         pods=homelab.kubernetes.pods,
