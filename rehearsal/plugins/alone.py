@@ -7,8 +7,8 @@ from types import ModuleType
 
 
 def without_sdk() -> None:
-    """From now on `pulumi.runtime.proto` can be imported in this process, and `pulumi` has nothing in it. Where there is no SDK, that import
-    will say so."""
+    """From now on `pulumi.runtime.proto` can be imported in this process, and `pulumi` has nothing in it. Without an SDK, that import
+    says so."""
     found = find_spec("pulumi")
     if found is None or found.origin is None:
         return
