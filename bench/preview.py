@@ -41,7 +41,7 @@ def measure() -> Iterator[Result]:
         result = compare(name, [one for one, _ in pairs], [other for _, other in pairs], "s", MOST)
         seconds.append(result.ours)
         yield result
-    yield growth("preview, last machines against first", SIZES, seconds, MOST.value)
+    yield growth("preview, a machine, last step against all before", SIZES, seconds, MOST.value)
 
 
 def bare(counted: Mapping[str, int]) -> str:

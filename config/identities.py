@@ -6,6 +6,7 @@ A preview does without them: each missing one is then PLACEHOLDER, which is no k
 import base64
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
@@ -93,6 +94,7 @@ def ssh_public(private_openssh_pem: str) -> str:
     return key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
 
 
+@lru_cache  # checking the key takes long, and both the configuration and the mesh ask
 def mesh_public(private_pem: str) -> str:
     """`BEGIN RSA PUBLIC KEY` (PKCS#1 PEM, no last newline) of a private key. ValueError, without the text, when it is no RSA key."""
     if private_pem == PLACEHOLDER:

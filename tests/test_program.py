@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from bench.stacks import grown
+from components.remote.toolbox import version
 from config.identities import PLACEHOLDER
 from config.problems import Refused
 from tests.graph import ADDRESS, ROOT, identities, said_in, stack_graph
@@ -59,7 +60,7 @@ def test_no_command_uses_environment_or_previous_output(graph):
 def test_what_is_not_public_neither_logs_nor_shows_its_output(graph):
     for name, node in graph.all("command:remote:Command").items():
         hidden = {"stdout", "stderr"} <= {*node.request.additionalSecretOutputs}
-        assert node.inputs["logging"] == "stderr" or hidden or name.endswith("-toolbox"), name
+        assert node.inputs["logging"] == "stderr" or hidden, name
 
 
 def test_no_name_ends_in_a_list_index(graph):
@@ -222,6 +223,13 @@ def test_dependencies_grow_with_the_machines_and_not_with_their_square(run):
 
     five, ten, fifteen = map(edges, (5, 10, 15))
     assert fifteen - ten == ten - five
+
+
+def test_the_scripts_themselves_do_not_pass_through_the_engine(dev):
+    inputs = dev["fleet-absis-toolbox"].inputs
+    assert len(inputs["stdin"]) < 500 and json.loads(inputs["stdin"])["toolbox"] == version()
+    request = dev["fleet-absis-toolbox"].request
+    assert request.deletedWith and [*request.replace_with] == [request.deletedWith]
 
 
 def test_a_machine_is_equipped_only_after_its_firewall_and_base(dev):

@@ -7,6 +7,7 @@ from components.machines.plan import FleetPlan
 
 CONTACT = ".venv/bin/python -m components.machines.local.contact"
 GOODBYE = ".venv/bin/python -m components.machines.local.goodbye"
+EQUIP = ".venv/bin/python -m components.machines.local.equip"
 PREFLIGHT = ".venv/bin/python -m components.machines.local.preflight"
 """Local steps run in the project's folder, where Pulumi.yaml says the virtual environment is. Old states still call the goodbye."""
 

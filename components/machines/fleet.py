@@ -2,19 +2,20 @@
 
 import json
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import pulumi
-from pulumi_command import local, remote
+from pulumi_command import local
 
-from components.machines.contact import PREFLIGHT
+from components.machines.contact import EQUIP, PREFLIGHT
 from components.machines.own import OwnMachine
 from components.machines.plan import FleetPlan, MachinePlan, Rented
 from components.machines.vultr import VultrServer
 from components.remote.machine import Machine
 from components.remote.script import RemoteScript
 from components.remote.ssh import Target
-from components.remote.toolbox import INSTALL, archive
+from components.remote.toolbox import version
 
 
 class Fleet(pulumi.ComponentResource):
@@ -30,7 +31,7 @@ class Fleet(pulumi.ComponentResource):
         super().__init__("homelab:machines:Fleet", name, None, opts)
         self._name, self._plan = name, plan
         self._met = {key: self._meet(machine) for key, machine in plan.machines.items()}
-        gate, scripts = self._preflight(), archive()
+        gate, scripts = self._preflight(), version()
         self.machines = {key: self._equip(machine, gate, scripts) for key, machine in plan.machines.items()}
         self.endpoints = {key: met.host for key, met in self._met.items() if isinstance(met, VultrServer)}
         self.summary = pulumi.Output.all(**{key: met.host for key, met in self._met.items()}).apply(self._summarise)
@@ -69,21 +70,13 @@ class Fleet(pulumi.ComponentResource):
     def _equip(self, plan: MachinePlan, gate: pulumi.Resource, scripts: str) -> Machine:
         met, name = self._met[plan.name], f"{self._name}-{plan.name}"
         child = pulumi.ResourceOptions(parent=self)
-        toolbox = remote.Command(
+        toolbox = local.Command(
             f"{name}-toolbox",
-            connection=met.connection,
-            stdin=scripts,
-            create=INSTALL,
-            logging=remote.Logging.NONE,
+            create=EQUIP,
+            stdin=met.host.apply(partial(self._delivery, plan, scripts)),
+            logging=local.Logging.STDERR,
             add_previous_output_in_env=False,
-            opts=pulumi.ResourceOptions(
-                parent=self,
-                deleted_with=met.anchor,
-                replace_with=[met.anchor],
-                depends_on=[met.met, gate],
-                # `--diff` would look for minutes for what two packed toolboxes have in common, letter by letter.
-                hide_diffs=["stdin"],
-            ),
+            opts=pulumi.ResourceOptions(parent=self, deleted_with=met.anchor, replace_with=[met.anchor], depends_on=[met.met, gate]),
         )
         bare = Machine(plan.name, met.connection, met.anchor, (toolbox,))
         base = RemoteScript(f"{name}-base", bare, "machines/base", stdin=plan.base, deadline=600, public=True, opts=child)
@@ -93,6 +86,9 @@ class Fleet(pulumi.ComponentResource):
         )
         # It waits for the base system, and that for the toolbox.
         return Machine(plan.name, met.connection, met.anchor, (firewall,))
+
+    def _delivery(self, plan: MachinePlan, scripts: str, host: str) -> str:
+        return json.dumps({**self._target(plan, host).document(), "toolbox": scripts}, sort_keys=True)
 
     def _target(self, plan: MachinePlan, host: str) -> Target:
         access = plan.access

@@ -1,7 +1,6 @@
 """The scripts that run on machines, as data. Pure."""
 
 from base64 import b64encode
-from bz2 import compress
 from functools import cache
 from hashlib import sha256
 from io import BytesIO
@@ -16,8 +15,7 @@ INSTALL = (
     f'as=; [ "$(id -u)" = 0 ] || as="sudo -n"; '
     "$as flock --wait 120 /run/lock/homelab-toolbox timeout 120 "
     f"sh -c 'set -eu; umask 022; rm -rf {ROOT}.new {ROOT}.old; mkdir -p {ROOT}.new; "
-    'base64 -d | python3 -c "import bz2, sys; sys.stdout.buffer.write(bz2.decompress(sys.stdin.buffer.read()))" '
-    f"| tar -x -C {ROOT}.new; [ -x {ROOT}.new/remote/run ]; "
+    f"base64 -d | tar -x -C {ROOT}.new; [ -x {ROOT}.new/remote/run ]; "
     f"[ ! -e {ROOT} ] || mv {ROOT} {ROOT}.old; mv {ROOT}.new {ROOT}; rm -rf {ROOT}.old'"
 )
 """Unpacks `archive()` from standard input beside the old toolbox and swaps the two, so that a removed script is gone too."""
@@ -43,15 +41,19 @@ def digest(script: str) -> str:
 
 
 def archive() -> str:
-    """All scripts as text for a standard input: base64 of a packed tar. The engine compares, logs and keeps it once for each machine, so it
-    is small; and it is the same on every computer: bzip2 has one implementation, whose output does not change, unlike gzip and xz."""
+    """All scripts as text for a standard input: base64 of a tar, the same bytes on every computer, hence uncompressed."""
     packed = BytesIO()
     with tar(fileobj=packed, mode="w") as bundle:
         for name, text in scripts().items():
             entry = TarInfo(name)
             entry.size, entry.mode = len(text), 0o755
             bundle.addfile(entry, BytesIO(text))
-    return b64encode(compress(packed.getvalue())).decode()
+    return b64encode(packed.getvalue()).decode()
+
+
+def version() -> str:
+    """Names the archive: another one when any script is."""
+    return sha256(archive().encode()).hexdigest()[:12]
 
 
 def _module(name: str) -> bool:

@@ -100,7 +100,8 @@ def install_official(plugin: Plugin, pulumi_home: Path, engine: Engine, environm
 
 def launcher(name: str, root: Path) -> str:
     """A stand-in's executable. Isolated (-I): neither the folder nor the environment it is started in changes what is imported."""
-    program = f"import runpy, sys; sys.path.insert(0, sys.argv.pop(1)); runpy.run_module('rehearsal.plugins.{name}', run_name='__main__')"
+    begin = "import runpy, sys; sys.path.insert(0, sys.argv.pop(1)); from rehearsal.plugins.alone import without_sdk; without_sdk()"
+    program = f"{begin}; runpy.run_module('rehearsal.plugins.{name}', run_name='__main__')"
     return f'#!/bin/sh\nexec "{root}/.venv/bin/python" -I -c "{program}" "{root}" "$@"\n'
 
 

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 from google.protobuf import json_format, struct_pb2  # type: ignore[import-untyped]
-from pulumi.runtime.rpc import UNKNOWN
 
 Properties: TypeAlias = dict[str, Any]
 
 SIGNATURE = "4dabf18193072939515e22adb298388d"
 SECRET = "1b47061264138c4ac30d75fd1eb44270"
+UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 ASSETS = frozenset({"c44067f5952c0a294b673a41bacd8c17", "0def7320c3a5731c473e5ecbe6d01bc7"})  # asset, archive
 
 __all__ = ["UNKNOWN", "Properties", "has_unknown", "is_asset", "is_secret", "plain", "read", "secret", "unwrap", "write"]

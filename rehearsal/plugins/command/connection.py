@@ -1,4 +1,4 @@
-"""A remote command's connection: its properties, and the dialling with its retries and its words for what went wrong."""
+"""A remote command's connection: the dialling with its retries and its words for what went wrong."""
 
 import asyncio
 import os
@@ -10,11 +10,9 @@ from typing import Any
 
 import asyncssh
 
-from rehearsal.plugins import wire
+from rehearsal.plugins.command.properties import DEFAULTS
 from rehearsal.plugins.resource import Failure, Step
 
-DEFAULTS: Mapping[str, Any] = {"user": "root", "port": 22.0, "dialErrorLimit": 10.0, "perDialTimeout": 15.0}
-SECRETS = ("privateKey", "password", "privateKeyPassword")
 FIRST_PAUSE, GROWTH, LONGEST_PAUSE = 0.1, 1.5, 5.0  # seconds between two dials
 
 
@@ -32,15 +30,6 @@ class Connection:
     private_key: str | None = field(default=None, repr=False)
     private_key_password: str | None = field(default=None, repr=False)
     password: str | None = field(default=None, repr=False)
-
-
-def checked(connection: Any) -> Any:
-    """The property as it is recorded: defaults filled in, secret inside and as a whole."""
-    given = wire.unwrap(connection)
-    if not isinstance(given, Mapping):
-        return wire.secret(given)
-    whole = {**DEFAULTS, **{name: value for name, value in given.items() if value is not None}}
-    return wire.secret({name: wire.secret(value) if name in SECRETS else value for name, value in whole.items()})
 
 
 def connection(given: Mapping[str, Any]) -> Connection:

@@ -1,12 +1,15 @@
 """What the steps on the operator's computer make of what `ssh` says."""
 
+import json
+from io import StringIO
 from subprocess import CompletedProcess
 
 import pytest
 
-from components.machines.local import preflight
+from components.machines.local import equip, preflight
 from components.machines.local.contact import diagnose, persist
 from components.machines.local.goodbye import farewell
+from components.remote import toolbox
 from components.remote.ssh import Target, options, pin
 
 TARGET = Target("absis", "192.168.77.11", 22, "tyler", "ssh-ed25519 AAAA")
@@ -119,3 +122,17 @@ def test_a_connection_that_ends_without_a_word_is_not_called_exit_status_255():
 def test_an_answer_that_is_no_document_is_a_finding_and_no_traceback(monkeypatch):
     monkeypatch.setattr(preflight, "run", lambda *_, **__: CompletedProcess([], 0, "Welcome!\n", ""))
     assert "no document" in preflight.read(question())[1][0].found
+
+
+def test_a_machine_is_equipped_with_the_scripts_of_this_checkout_and_a_failure_is_told(monkeypatch, capsys):
+    sent = []
+
+    def ssh(target, command, *, stdin, deadline):
+        sent.append((target, command, stdin))
+        return CompletedProcess([], len(sent) - 1, "", "no space left")
+
+    monkeypatch.setattr(equip, "run", ssh)
+    for status, told in ((0, ""), (1, "could not be installed on absis (tyler@192.168.77.11:22): no space left\n")):
+        monkeypatch.setattr("sys.stdin", StringIO(json.dumps({**TARGET.document(), "toolbox": toolbox.version()})))
+        assert equip.main() == status and capsys.readouterr().err.endswith(told)
+    assert sent == [(TARGET, toolbox.INSTALL, toolbox.archive())] * 2

@@ -1,6 +1,7 @@
 """The engine's home of one checkout."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from rehearsal.engine import home as module
 from rehearsal.engine.home import CHOICE, COMMAND, VULTR, home
 from rehearsal.engine.install import Engine
+from rehearsal.plugins import alone
 
 ENGINE = Engine(Path("/opt/pulumi"), "3.259.0", {"PATH": "/opt"})
 
@@ -22,6 +24,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         package = tmp_path / "rehearsal" / "plugins" / name
         package.mkdir(parents=True)
         package.joinpath("__main__.py").touch()
+    shutil.copy(alone.__file__, tmp_path / "rehearsal" / "plugins")
     return tmp_path
 
 

@@ -8,23 +8,23 @@ import asyncssh
 import pytest
 
 from rehearsal.plugins import wire
-from rehearsal.plugins.command import connection
+from rehearsal.plugins.command import connection, properties
 from rehearsal.plugins.resource import Failure, Severity, Step
 
 
 def test_a_plain_key_is_recorded_secret_inside_a_secret_connection_with_defaults() -> None:
-    recorded = connection.checked({"host": "h", "privateKey": "k", "user": "u"})
+    recorded = properties.checked({"host": "h", "privateKey": "k", "user": "u"})
     inner = {"host": "h", "user": "u", "port": 22.0, "dialErrorLimit": 10.0, "perDialTimeout": 15.0, "privateKey": wire.secret("k")}
     assert recorded == wire.secret(inner)
 
 
 def test_a_connection_that_is_secret_already_is_recorded_the_same() -> None:
     given = {"host": "h", "password": "p"}
-    assert connection.checked(wire.secret({**given, "password": wire.secret("p")})) == connection.checked(given)
+    assert properties.checked(wire.secret({**given, "password": wire.secret("p")})) == properties.checked(given)
 
 
 def test_an_unknown_connection_stays_unknown_and_secret() -> None:
-    assert connection.checked(wire.UNKNOWN) == wire.secret(wire.UNKNOWN)
+    assert properties.checked(wire.UNKNOWN) == wire.secret(wire.UNKNOWN)
 
 
 def test_no_secret_shows_in_a_connection_as_text() -> None:
