@@ -1,5 +1,6 @@
 """The lab as a whole: the networks, the operator's own machines and the laptop, up and down."""
 
+import contextlib
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -11,7 +12,7 @@ from rehearsal.machines import cgroups, disks, image, leftovers, machine, networ
 from rehearsal.machines.addresses import HOME, gateway_of
 from rehearsal.machines.folder import all_machines
 from rehearsal.machines.progress import say, step
-from rehearsal.machines.shell import MachineError, run
+from rehearsal.machines.shell import MachineError, run, wait_until
 from rehearsal.machines.spec import Disk, Spec
 
 LAPTOP = "laptop"
@@ -47,7 +48,14 @@ def down() -> list[str]:
     problems = together(partial(_end, name) for name in cgroups.names())
     for act in (_unmount, partial(disks.detach, paths.state()), networks.down, _forget):
         problems += together([act])
-    return sorted({*problems, *leftovers.find()})
+    return sorted({*problems, *_left()})
+
+
+def _left(deadline: float = 10) -> list[str]:
+    """What is left for good: the kernel takes control groups and the devices of a network namespace away some time after their end."""
+    with contextlib.suppress(MachineError):
+        wait_until(lambda: not leftovers.find(), deadline, lambda: "something is left")
+    return leftovers.find()
 
 
 def together(acts: Iterable[Callable[[], None]]) -> list[str]:

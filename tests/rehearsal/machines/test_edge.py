@@ -20,6 +20,8 @@ def server(state: Path) -> Spec:
     spec = Spec("t-edge", "internet", IPv4Interface("203.0.113.151/24"), IPv4Address("203.0.113.1"), IPv6Interface("2001:db8:113::151/64"))
     machine.start(spec)
     listen(spec.name, PORTS[1:])
+    # Its address of version 6 is usable once the kernel knows that nobody else has it.
+    wait_until(lambda: connects("2001:db8:113::151", PORTS[0]), 20, lambda: "no answer from its address of version 6")
     return spec
 
 
