@@ -46,7 +46,10 @@ def down() -> list[str]:
     """
     networks.require_ours()
     problems = together(partial(_end, name) for name in cgroups.names())
-    for act in (_unmount, partial(disks.detach, paths.state()), networks.down, _forget):
+    holders = {paths.state(), networks.owner() or paths.state()}  # another checkout's that ended without `down` keeps its folder
+    problems += together([_unmount])
+    problems += together(partial(disks.detach, holder) for holder in holders)
+    for act in (networks.down, _forget):
         problems += together([act])
     return sorted({*problems, *_left()})
 

@@ -30,9 +30,14 @@ def owner() -> Path | None:
 
 
 def stranger() -> Path | None:
-    """The state folder of another checkout's rehearsal that holds this host. One that was deleted holds nothing."""
+    """The state folder of another checkout's rehearsal that holds this host.
+
+    One that was deleted holds nothing, nor one without a process left: the host was switched off, or something killed it.
+    """
     holder = owner()
-    return holder if holder and holder != paths.state() and holder.exists() else None
+    if holder is None or holder == paths.state() or not holder.exists():
+        return None
+    return holder if any(map(cgroups.processes, cgroups.names())) else None
 
 
 def require_ours() -> None:

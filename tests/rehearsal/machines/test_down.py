@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from rehearsal.machines import cgroups, keep, lab, leftovers, machine, networks, process
+from rehearsal import paths
+from rehearsal.machines import cgroups, disks, keep, lab, leftovers, machine, networks, process
 from rehearsal.machines.folder import Folder
 from rehearsal.machines.shell import MachineError, run
 from rehearsal.machines.spec import Spec
@@ -72,6 +73,21 @@ def test_a_rehearsal_of_another_checkout_is_left_alone(own: Spec, tmp_path: Path
             act()
     monkeypatch.undo()
     assert networks.present() and machine.running(own.name)
+
+
+def test_what_a_dead_rehearsal_of_another_checkout_left_does_not_hold_the_host(
+    own: Spec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine.start(own)
+    theirs = Folder(own.name).path
+    for name in cgroups.names():
+        cgroups.kill(name)
+    with monkeypatch.context() as patch:
+        patch.setenv("HOMELAB_REHEARSAL", str(tmp_path))
+        assert networks.stranger() is None
+        assert lab.down() == []
+    assert theirs.exists()
+    assert not disks.attached(paths.state())
 
 
 def test_down_needs_no_state_file(own: Spec) -> None:
