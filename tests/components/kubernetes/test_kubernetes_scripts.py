@@ -82,9 +82,32 @@ def test_a_machine_that_was_never_prepared_is_left_alone(script: Load, tmp_path:
 def test_nothing_below_a_mount_that_holds_is_deleted(script: Load) -> None:
     leave = script("leave")
     deleted: list[str] = []
+    leave.files.__globals__["kubeconfig"] = lambda: None
     leave.files.__globals__["sh"] = lambda *argv, **_: deleted.append(str(argv[-1]))
     leave.files(everything=False)
     assert deleted and not [path for path in deleted if path.startswith(("/var/lib/kubelet", "/run/containerd", "/var/lib/containerd"))]
+
+
+@pytest.mark.parametrize(
+    ("cluster", "person", "stays"),
+    [
+        ("clusters: [this]", "clusters: [this]", False),
+        ("clusters: [this]", "clusters: [this, work]", True),
+        (None, "clusters: [work]", True),
+    ],
+)
+def test_root_s_kubeconfig_goes_only_while_it_is_the_cluster_s_own(
+    script: Load, tmp_path: Path, cluster: str | None, person: str, stays: bool
+) -> None:
+    leave, admin, roots = script("leave"), tmp_path / "admin.conf", tmp_path / "config"
+    roots.write_text(person)
+    if cluster:
+        admin.write_text(cluster)
+    leave.files.__globals__.update(ADMIN=admin, ROOTS=roots, FILES=(str(admin),), PROGRAMS=())
+    leave.files.__globals__["services"] = lambda *_, **__: None
+    leave.files.__globals__["UNITS"] = tmp_path
+    leave.files(everything=True)
+    assert roots.exists() is stays and not admin.exists()
 
 
 def test_root_accepts_one_runner_and_only_from_its_mesh_address(script: Load) -> None:
