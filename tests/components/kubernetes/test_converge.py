@@ -248,6 +248,12 @@ def test_host_keys_of_the_machines_are_pinned_and_asked_for(bench) -> None:
     assert f"UserKnownHostsFile={lab.places.known_hosts}" in ssh and "StrictHostKeyChecking=yes" in ssh
 
 
+def test_one_connection_to_a_machine_serves_all_tasks_of_a_run(tmp_path: Path) -> None:
+    """What the environment says goes before the ssh_args of the playbooks' ansible.cfg; without these each task would dial anew."""
+    ssh = environment(Places(tmp_path), "/python")["ANSIBLE_SSH_ARGS"]
+    assert "-o ControlMaster=auto" in ssh and "-o ControlPersist=" in ssh and "ControlPath" not in ssh
+
+
 def test_a_machine_with_another_port_is_pinned_under_it(bench) -> None:
     lab = bench(decision(CLUSTER))
     hosts = {**lab.document()["hosts"], "absis": {"address": "10.88.0.2", "port": 2222, "key": "ssh-ed25519 BBBB", "system": "1"}}
