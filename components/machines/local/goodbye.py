@@ -36,8 +36,9 @@ def farewell(target: Target, returncode: int, output: str) -> str:
         return f"{target.name}: the system with the old host key is gone, so there is nothing to leave"
     why = output.strip().splitlines()[-1] if output.strip() else f"exit status {returncode}"
     return (
-        f"WARNING {target} could not be asked to leave ({why}). What stays on it: the mesh (tinc@homelab, mesh0), the host firewall "
-        f"(homelab-firewall), /etc/homelab and {ROOT}. When it is back: sudo {ROOT}/remote/run machines/leave {target.name}"
+        f"WARNING {target} could not be asked to leave ({why}). What stays on it: the mesh (tinc@homelab, mesh0), what it had of Ceph and "
+        f"Kubernetes (kubelet, containers, etcd, the runner's key), the host firewall (homelab-firewall), /etc/homelab and {ROOT}. "
+        f"When it is back: sudo {ROOT}/remote/run machines/leave {target.name}"
     )
 
 
