@@ -32,7 +32,7 @@ def plan(homelab: Homelab) -> Plan:
         raise Refused(homelab.stack, problems)
     cluster = kubernetes.plan(homelab)
     return Plan(
-        fleet=machines.plan(homelab, packages=[*mesh.PACKAGES, *cluster.packages]),
+        fleet=machines.plan(homelab, packages=[*mesh.PACKAGES, *cluster.packages], needs=cluster.needs),
         mesh=mesh.plan(homelab),
         storage=storage.plan(homelab),
         kubernetes=cluster,

@@ -28,6 +28,9 @@ HEAD = "# Written by homelab; edits are overwritten.\n"
 PACKAGES = ("ca-certificates", "openssh-client", "python3-venv")
 """What the runner needs; on every machine, for another may become it."""
 
+PYTHON, ROOM = (3, 11), 2 * 1000**3
+"""The oldest Python whose Ansible Kubespray takes, and bytes for the playbooks and Ansible's environment: as `kubernetes/runner` checks."""
+
 
 @dataclass(frozen=True)
 class Host:
@@ -65,6 +68,11 @@ class KubernetesPlan:
     def packages(self) -> Sequence[str]:
         """Of the distribution, on every machine."""
         return PACKAGES if self.enabled else ()
+
+    @property
+    def needs(self) -> Mapping[str, Mapping[str, JsonValue]]:
+        """Machine -> what its preflight expects for the cluster."""
+        return {self.runner: {"runner": {"python": [*PYTHON], "room": ROOM}}} if self.enabled else {}
 
     @property
     def machines(self) -> Sequence[str]:

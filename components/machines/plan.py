@@ -101,10 +101,10 @@ class FleetPlan:
         return {name: "rented" if isinstance(machine.access, Rented) else "own" for name, machine in self.machines.items()}
 
 
-def plan(homelab: Homelab, packages: Sequence[str]) -> FleetPlan:
-    """`packages`: what the features need on every machine."""
+def plan(homelab: Homelab, packages: Sequence[str], needs: Mapping[str, Mapping[str, Any]] | None = None) -> FleetPlan:
+    """`packages`: what the features need on every machine; `needs`: machine -> what more its preflight expects, for a feature."""
     return FleetPlan(
-        machines={name: _machine(homelab, name, said, packages) for name, said in homelab.machines.items()},
+        machines={name: _machine(homelab, name, said, packages, (needs or {}).get(name, {})) for name, said in homelab.machines.items()},
         key_file=str(homelab.operator.private_key_file) if homelab.operator.private_key_file else None,
         private_key=homelab.operator_key,
     )
@@ -119,7 +119,7 @@ def ssh_networks(homelab: Homelab, machine: Machine) -> list[str]:
     return [str(network) for network in collapse_addresses(near)]
 
 
-def _machine(homelab: Homelab, name: str, said: Machine, packages: Sequence[str]) -> MachinePlan:
+def _machine(homelab: Homelab, name: str, said: Machine, packages: Sequence[str], needs: Mapping[str, Any]) -> MachinePlan:
     return MachinePlan(
         name=name,
         site=said.site,
@@ -127,7 +127,7 @@ def _machine(homelab: Homelab, name: str, said: Machine, packages: Sequence[str]
         access=_rented(homelab, name, said) if said.vultr else _own(homelab, name, said),
         base=_base(homelab, name, packages),
         firewall=_firewall(homelab, name, said),
-        expectation=_expectation(homelab, name, said),
+        expectation={**_expectation(homelab, name, said), **needs},
         time_servers=[*map(str, homelab.names.time_servers)],
     )
 

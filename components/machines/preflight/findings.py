@@ -34,8 +34,17 @@ class Disk:
 
 
 @dataclass(frozen=True)
+class Runner:
+    """What it takes to run Kubespray: the oldest Python, and bytes below /var."""
+
+    python: tuple[int, int]
+    room: int
+
+
+@dataclass(frozen=True)
 class Expectation:
-    """What the plan says of a machine. memory: bytes; lan_address with prefix; host_names: of all machines of the plan."""
+    """What the plan says of a machine. memory: bytes; lan_address with prefix; host_names: of all machines of the plan; runner: on the
+    machine that runs Kubespray."""
 
     name: str
     rented: bool
@@ -45,12 +54,14 @@ class Expectation:
     mesh_address: str
     lan_address: str | None
     host_names: tuple[str, ...]
+    runner: Runner | None = None
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Expectation:
         """From the JSON form of its fields."""
-        disks = tuple(Disk(**disk) for disk in values["disks"])
-        return cls(**{**values, "disks": disks, "host_names": tuple(values["host_names"])})
+        disks, said = tuple(Disk(**disk) for disk in values["disks"]), values.get("runner")
+        runner = Runner(python=(said["python"][0], said["python"][1]), room=said["room"]) if said else None
+        return cls(**{**values, "disks": disks, "host_names": tuple(values["host_names"]), "runner": runner})
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from components.machines.preflight.disks import disks
-from components.machines.preflight.findings import Disk, Expectation, Facts, Finding, Level, finding, size_text
+from components.machines.preflight.findings import Disk, Expectation, Facts, Finding, Level, Runner, finding, size_text
 
-__all__ = ["Disk", "Expectation", "Facts", "Finding", "across", "judge", "unreachable"]
+__all__ = ["Disk", "Expectation", "Facts", "Finding", "Runner", "across", "judge", "unreachable"]
 
 SYSTEMS = {"debian": ("12", "13"), "ubuntu": ("22.04", "24.04")}
 MEMORY_SHARE = 0.9  # of what the plan says; a kernel keeps some for itself
@@ -82,6 +82,16 @@ def _system(expectation: Expectation, facts: Facts) -> Iterable[Finding]:
         yield finding(
             expectation, "Python", not missing, text, "the full standard library", "apt-get install python3 (not python3-minimal)."
         )
+        yield from _runner(expectation, facts["python"]["version"])
+
+
+def _runner(expectation: Expectation, version: str) -> Iterable[Finding]:
+    """Ansible's environment is made with the system's own Python."""
+    if expectation.runner:
+        oldest, here = expectation.runner.python, tuple(map(int, re.findall(r"\d+", version)[:2]))
+        wanted = f"{'.'.join(map(str, oldest))} or newer, to run Kubespray"
+        remedy = "Install a newer system, or let another machine run it: homelab:kubernetes.runner."
+        yield finding(expectation, "runner", here >= oldest, f"Python {version}", wanted, remedy)
 
 
 def _size(expectation: Expectation, facts: Facts) -> Iterable[Finding]:
@@ -126,16 +136,18 @@ def _clock(expectation: Expectation, facts: Facts) -> Iterable[Finding]:
 
 def _storage(expectation: Expectation, facts: Facts) -> Iterable[Finding]:
     # A machine that is a member already may be busy or full: that is worth a word, but no reason to stop a change elsewhere.
-    worst: Level = "warning" if MESH_DEVICE in facts.get("addresses", {}) else "failure"
-    wanted = f"at least {size_text(FREE_LIMIT)}"
+    settled = MESH_DEVICE in facts.get("addresses", {})
+    worst: Level = "warning" if settled else "failure"
     for path, left in sorted(facts.get("free", {}).items()):
-        enough, remedy = left >= FREE_LIMIT, "Make room there."
-        yield Finding(
-            expectation.name, f"free space of {path}", "ok" if enough else worst, size_text(left), wanted, "" if enough else remedy
-        )
+        # A member may have the playbooks already, which is not seen from here: it has less to make room for.
+        limit = FREE_LIMIT + (expectation.runner.room if expectation.runner and path == "/var" and not settled else 0)
+        wanted = f"at least {size_text(limit)}" + (", as it runs Kubespray" if limit > FREE_LIMIT else "")
+        level: Level = "ok" if left >= limit else worst
+        remedy = "" if level == "ok" else "Make room there."
+        yield Finding(expectation.name, f"free space of {path}", level, size_text(left), wanted, remedy)
     if "latency" in facts:
         p99 = facts["latency"]["p99"]
-        level: Level = worst if p99 > SYNC_LIMIT else "warning" if p99 > SYNC_WARNING else "ok"
+        level = worst if p99 > SYNC_LIMIT else "warning" if p99 > SYNC_WARNING else "ok"
         text = f"{facts['latency']['median']:.1f} ms, 99th percentile {p99:.1f} ms"
         remedy = "etcd wants below 10 ms: use an SSD for the system, and see that nothing else keeps it busy."
         yield Finding(expectation.name, "synchronous write", level, text, f"at most {SYNC_WARNING:.0f} ms", remedy if level != "ok" else "")

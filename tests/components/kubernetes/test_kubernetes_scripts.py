@@ -9,6 +9,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from components.plan import plan as everything
+from tests.components.kubernetes.lab import lab
+
 COMPONENTS = Path(__file__).parents[3] / "components"
 Load = Callable[[str], SimpleNamespace]
 SAVED = """*nat
@@ -165,6 +168,13 @@ def test_a_folder_that_was_not_sent_yet_is_asked_for(script: Load, tmp_path: Pat
     runner = script("runner")
     with pytest.raises(SystemExit, match="have not been received"):
         runner.playbooks(runner.Places(tmp_path), {"source": "folder-0123456789ab", "url": None, "checksum": None})
+
+
+def test_the_preflight_asks_of_the_runner_what_its_script_will(script: Load) -> None:
+    runner, found = script("runner"), everything(lab()).fleet.machines
+    assert found["leviathan"].expectation["runner"] == {"python": [*runner.PYTHON], "room": runner.ROOM}
+    assert "runner" not in found["absis"].expectation
+    assert not [name for name, one in everything(lab(kubespray=None)).fleet.machines.items() if "runner" in one.expectation]
 
 
 def test_a_python_environment_is_made_once_for_the_same_requirements(script: Load, tmp_path: Path) -> None:

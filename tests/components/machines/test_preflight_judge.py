@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from components.machines.preflight.judge import Disk, Expectation, Finding, across, judge, unreachable
+from components.machines.preflight.judge import Disk, Expectation, Finding, Runner, across, judge, unreachable
 
 TB4 = 4_000_787_030_016  # bytes of a disk sold as 4 TB
 
@@ -84,6 +84,27 @@ def test_other_systems_fail(system: str, version: str) -> None:
 
 def test_a_python_without_its_whole_library_fails_and_names_what_is_missing() -> None:
     assert bad(but("python.missing", ["ssl", "sqlite3"])) == [("failure", "Python", "3.11.2 without ssl, sqlite3")]
+
+
+RUNNER = replace(PLAN, runner=Runner((3, 11), 2 * 10**9))
+
+
+@pytest.mark.parametrize(("version", "passes"), [("3.10.12", False), ("3.9.2", False), ("3.11.2", True), ("3.12.0+", True)])
+def test_an_older_python_than_ansible_s_fails_on_the_runner_only(version: str, passes: bool) -> None:
+    facts = but("python.version", version)
+    assert bad(facts) == []
+    assert bad(facts, RUNNER) == ([] if passes else [("failure", "runner", f"Python {version}")])
+
+
+def test_the_runner_needs_room_for_playbooks_besides_what_all_need() -> None:
+    short = but("free", {"/": 5 * 10**9, "/var": 5 * 10**9})
+    assert bad(short) == [] and bad(short, RUNNER) == [("failure", "free space of /var", "5.0 GB")]
+    assert bad(but("free", {"/": 6 * 10**9, "/var": 6 * 10**9}), RUNNER) == []
+
+
+def test_a_runner_that_may_have_its_playbooks_already_is_not_asked_for_their_room_again() -> None:
+    settled = {**but("addresses.mesh0", ["10.88.0.1/32"]), "free": {"/var": 5 * 10**9}}
+    assert bad(settled, RUNNER) == [] and bad({**settled, "free": {"/var": 10**9}}, RUNNER)[0][0] == "warning"
 
 
 def test_fewer_cpus_than_claimed_fail_and_more_do_not() -> None:
@@ -263,6 +284,7 @@ def test_an_expectation_survives_json() -> None:
         "host_names": ["leviathan", "absis", "nimbus"],
     }
     assert Expectation.from_json(said) == PLAN
+    assert Expectation.from_json({**said, "runner": {"python": [3, 11], "room": 2 * 10**9}}) == RUNNER
 
 
 def other(**changes: Any) -> dict[str, Any]:
