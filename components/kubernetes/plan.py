@@ -143,7 +143,7 @@ class KubernetesPlan:
         """`kubernetes/converge`, on `runner`. `systems`: machine -> id of its installed system, so that a new one is a change.
 
         {"source", "inventory", "variables": texts of the two files, "network", "controlPlane": [machine],
-         "secrets": [texts to be masked in logs], "hosts": {machine: {"address", "port", "key", "system"}}, "wanted": see `wanted`}
+         "hosts": {machine: {"address", "port", "key", "system"}}, "wanted": see `wanted`}
         """
         hosts = {
             name: {"address": str(host.address), "port": host.port, "key": host.host_key, "system": systems[name]}
@@ -156,7 +156,6 @@ class KubernetesPlan:
                 "variables": self.group_variables,
                 "network": self.kubernetes.network,
                 "controlPlane": [*self.control_plane],
-                "secrets": [],
                 "hosts": hosts,
                 "wanted": self.wanted(folder_digest),
             }

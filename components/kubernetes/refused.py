@@ -27,6 +27,8 @@ PLACES = "the program's scripts look where Kubespray puts things by itself"
 READABLE = "it would stand readable in the stack file, in the state and on the runner"
 CHECKS = "Kubespray's own checks keep a wrong inventory away from the machines"
 
+SECRET = "(password|passphrase|passwd|htpasswd|(secret|access|auth)_key|(client|credential)_secret)"
+
 BREAKS: Mapping[str, str] = {
     r"kube_network_plugin_.*|kube_ovn_.*|cilium_.*|multus_.*|macvlan_.*|kube_router_.*": "only flannel and calico are planned for",
     r"ip6?|access_ip6?|main_(access_)?ips?|kubelet_(bind_)?address|kube_override_hostname|etcd_member_name|etcd_listen_.*": MESH,
@@ -43,7 +45,7 @@ BREAKS: Mapping[str, str] = {
     r"(kube_(config|cert|manifest)|bin|etcd_(data|cert)|credentials|artifacts|inventory)_dir": PLACES,
     r"ignore_assert_errors": CHECKS,
     r"node|serial|skip_confirmation|reset_confirmation|reset_nodes|allow_ungraceful_removal|upgrade_cluster_setup|etcd_retries": RUN,
-    r"kube_encrypt_token|kubeadm_(token|certificate_key)|.*_(password|passwd|secret_key)": READABLE,
+    rf"kube_encrypt_token|kubeadm_(token|certificate_key)|.*_{SECRET}": READABLE,
     r"groups|group_names|hostvars|inventory_hostname": "Ansible's own name",
 }
 """Pattern of names -> why it breaks the design."""
@@ -72,12 +74,21 @@ def why(name: str, value: object) -> tuple[str, str] | None:
     for pattern, reason in BREAKS.items():
         if re.fullmatch(pattern, name):
             return f"{name} would break the design: {reason}", "take it away"
+    if key := _secret(value):
+        return f"{name} has a {key}: {READABLE}", "take it away"
     if name in ONLY and value not in ONLY[name][0]:
         values, reason = ONLY[name]
         return f"{name} must stay {' or '.join(map(_shown, values))}: {reason}", "take it away"
     if isinstance(value, str) and value.lower() in ("true", "false", "yes", "no"):
         return f"{name} is a text that looks like a truth value, which Kubespray takes for something else", "take the quotes away"
     return None
+
+
+def _secret(value: object) -> str | None:
+    """The first key by whose name a secret stands somewhere in a value, as in containerd_registry_auth."""
+    inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
+    here = [key for key in value if re.fullmatch(f"(.*_)?{SECRET}", str(key))] if isinstance(value, Mapping) else []
+    return next(filter(None, [*map(str, here), *map(_secret, inner)]), None)
 
 
 def _shown(value: object) -> str:

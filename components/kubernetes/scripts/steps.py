@@ -39,7 +39,7 @@ class Run:
         self._applied: Mapping[str, Any] | None = task["applied"]
         self._kept: dict[str, Any] = dict(task["kept"] or {})
         self._count = int((self._applied or {}).get("run", 0)) + 1
-        self._mask = Mask([*task["secrets"], *_credentials(places)])
+        self._mask = Mask(_credentials(places))
         self._durations: dict[str, Any] = read_json(places.durations) or {}
         self._log = places.logs / f"{task['began']}.log"
 
@@ -71,7 +71,7 @@ class Run:
         return ""
 
     def _step(self, step: Mapping[str, Any]) -> str:
-        playbook = step["playbook"]
+        playbook, self._mask = step["playbook"], Mask(_credentials(self._places))  # the step before may have made some
         extra = self._places.run / "extra.json"
         put(extra, json.dumps(step["variables"]))
         inventory = self._inventory(step)
@@ -226,6 +226,7 @@ def _small_text(path: Path) -> bool:
 
 
 def _credentials(places: Places) -> list[str]:
+    """What Kubespray makes up once. No other secret is known here: none may stand in the variables."""
     return [path.read_text() for path in _secret_files(places) if "credentials" in path.parts]
 
 
