@@ -193,6 +193,18 @@ class Bench:
         self.detached = False
         wait(self.played, "the playbook did not begin")
 
+    def attached(self, **changed: Any) -> list[str]:
+        """What is said by one who comes to a run that `begin` began; it may end at the first word."""
+        script, seen = self.script(), list[str]()
+
+        def say(what: str) -> None:
+            seen.append(what)
+            (self.root / "hold").unlink(missing_ok=True)
+
+        script.Converge.go.__globals__["say"] = say
+        script.Converge(self.places, self.document(**changed)).go()
+        return seen
+
     def password(self) -> None:
         """One that Kubespray made up in an earlier run, and that its tasks print here."""
         put(self.places.inventory / "credentials/admin.creds", "s3cret-word\n")
@@ -313,15 +325,7 @@ def test_after_a_failure_the_next_run_knows_that_one_was_begun(bench) -> None:
 def test_a_run_that_goes_on_is_attached_to_and_not_begun_anew(bench, capsys) -> None:
     lab = bench(decision(CLUSTER), decision())
     lab.begin()
-    script = lab.script()
-    seen: list[str] = []
-
-    def say(what: str) -> None:
-        seen.append(what)
-        (lab.root / "hold").unlink(missing_ok=True)
-
-    script.Converge.go.__globals__["say"] = say
-    script.Converge(lab.places, lab.document()).go()
+    seen = lab.attached()
     assert "attached to the run begun at" in seen[0] and any("cluster.yml done" in line for line in seen)
     assert len(lab.played()) == 1
 
@@ -329,15 +333,7 @@ def test_a_run_that_goes_on_is_attached_to_and_not_begun_anew(bench, capsys) -> 
 def test_a_run_for_another_state_is_waited_for_before_deciding(bench) -> None:
     lab = bench(decision(CLUSTER), decision(CLUSTER))
     lab.begin()
-    script = lab.script()
-    seen: list[str] = []
-
-    def say(what: str) -> None:
-        seen.append(what)
-        (lab.root / "hold").unlink(missing_ok=True)
-
-    script.Converge.go.__globals__["say"] = say
-    script.Converge(lab.places, lab.document(wanted={**WANTED, "variables": "bbb"})).go()
+    seen = lab.attached(wanted={**WANTED, "variables": "bbb"})
     assert "works for another state" in seen[0] and len(lab.played()) == 2
     assert lab.asked[1][0]["variables"] == "aaa" and lab.record()["variables"] == "bbb"
 
