@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from ipaddress import IPv4Address, collapse_addresses
+from ipaddress import IPv4Address, IPv4Network, collapse_addresses
 from typing import Any
 
 import yaml
@@ -182,11 +182,19 @@ def _firewall(homelab: Homelab, name: str, said: Machine) -> str:
         mesh=homelab.mesh.network,
         address=homelab.mesh.addresses[name],
         pods=homelab.kubernetes.pods,
+        inside=_inside(homelab, said),
         neighbours=[lan.ip for other in neighbours(homelab, name) if (lan := homelab.machines[other].lan)],
         port=PORT,
         rules=rules,
     )
     return json.dumps({"ruleset": ruleset, "ssh": open_to})
+
+
+def _inside(homelab: Homelab, said: Machine) -> list[IPv4Network]:
+    """Networks whose addresses nobody outside of mesh and cluster may name as destination: a machine that forwards for its pods forwards
+    for everybody. In a LAN, paths to mesh addresses lead past the mesh; a provider's segment is full of strangers."""
+    cluster = [homelab.kubernetes.pods, homelab.kubernetes.services]
+    return cluster if said.lan else [homelab.mesh.network, *cluster]
 
 
 def _public_rules() -> list[str]:
