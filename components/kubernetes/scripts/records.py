@@ -14,6 +14,8 @@ from typing import Any
 
 Record = Mapping[str, Any]
 REMOVE = "remove-node.yml"
+CHECKSUMS = "roles/kubespray_defaults/vars/main/checksums.yml"
+"""Where Kubespray's tree has its tables of what can be installed."""
 
 
 def started(applied: Record | None, wanted: Record, when: str) -> dict[str, Any]:
@@ -74,7 +76,7 @@ def newest(records: Iterable[Record | None]) -> Record | None:
 
 
 def supported(checksums: str) -> dict[str, int]:
-    """Minor -> newest patch, out of Kubespray's roles/kubespray_defaults/vars/main/checksums.yml; empty when it says nothing."""
+    """Minor -> newest patch, out of the text of CHECKSUMS; empty when it says nothing."""
     table = re.search(r"^kubelet_checksums:\n(?P<body>(?:[ #].*\n?|\n)*)", checksums, re.MULTILINE)
     found: dict[str, int] = {}
     for minor, patch in re.findall(r"^    (\d+\.\d+)\.(\d+):", table["body"] if table else "", re.MULTILINE):

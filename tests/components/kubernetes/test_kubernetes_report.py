@@ -8,11 +8,12 @@ import pytest
 
 from commands import converge
 from commands.plan import report as whole
+from components.kubernetes.folder import digest
 from components.kubernetes.plan import plan
 from components.kubernetes.report import document, text
 from components.machines.plan import plan as fleet
 from components.plan import plan as everything
-from tests.components.kubernetes.lab import lab, planned
+from tests.components.kubernetes.lab import CHECKSUM, lab, planned
 
 
 @pytest.fixture(scope="module")
@@ -68,10 +69,51 @@ def test_a_machine_without_a_record_means_an_installation(monkeypatch):
     assert words().splitlines()[1] == "  1. install Kubernetes 1.35.4 by v2.31.0 on leviathan, absis, nimbus (cluster.yml)"
 
 
-@pytest.mark.parametrize("said", [{}, {"kubespray": {"folder": "playbooks"}}])
-def test_the_applied_state_is_left_as_it_is(monkeypatch, said):
-    answer(monkeypatch, 0, json.dumps(planned(**said).wanted("0123456789ab") | {"phase": "done", "when": "2026"}))
+FOLDER = {"kubespray": {"folder": "playbooks"}}
+
+
+@pytest.fixture
+def playbooks(tmp_path, monkeypatch):
+    """The project's folder is another one, with playbooks in it, and the tables that Kubespray has."""
+    found = tmp_path / "playbooks"
+    tables = found / "roles/kubespray_defaults/vars/main/checksums.yml"
+    tables.parent.mkdir(parents=True)
+    tables.write_text("kubelet_checksums:\n  amd64:\n    1.35.4: a\n    1.34.7: b\n    1.34.6: c\n    1.33.4: d\n")
+    (found / "cluster.yml").write_text("- hosts: all\n")
+    monkeypatch.chdir(tmp_path)
+    return found
+
+
+@pytest.mark.parametrize("said", [{}, FOLDER])
+def test_the_applied_state_is_left_as_it_is(monkeypatch, playbooks, said):
+    answer(monkeypatch, 0, json.dumps(planned(**said).wanted(digest(playbooks)) | {"phase": "done", "when": "2026"}))
     assert words(**said) == "`up` would leave the cluster as it is."
+
+
+def test_an_edit_in_the_folder_of_playbooks_is_told(monkeypatch, playbooks):
+    answer(monkeypatch, 0, json.dumps(planned(**FOLDER).wanted(digest(playbooks)) | {"phase": "done", "when": "2026"}))
+    (playbooks / "cluster.yml").write_text("- hosts: none\n")
+    assert words(**FOLDER).splitlines()[1:] == ["  1. run the changed playbooks (cluster.yml)"]
+
+
+def test_a_way_over_several_minors_is_told_by_the_tables_in_the_folder_as_the_runner_will_go_it(monkeypatch, playbooks):
+    answer(monkeypatch, 0, json.dumps(planned(version="1.33.4", **FOLDER).wanted(digest(playbooks)) | {"phase": "done", "when": "2026"}))
+    assert [line.split(",")[0] for line in words(**FOLDER).splitlines()[1:]] == [
+        "  1. upgrade Kubernetes 1.33.4 to 1.34.7",
+        "  2. upgrade Kubernetes 1.34.7 to 1.35.4",
+    ]
+
+
+def test_a_folder_that_is_not_there_is_told(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    answer(monkeypatch, 0, "null\n")
+    assert words(**FOLDER).startswith("`up` would stop before it touches the cluster: playbooks has no cluster.yml")
+
+
+def test_of_a_release_that_is_not_known_here_it_is_said_that_the_runner_knows_more(monkeypatch):
+    said = {"kubespray": {"version": "v2.99.0", "checksum": CHECKSUM}}
+    answer(monkeypatch, 0, json.dumps(planned(version="1.33.4", **said).wanted() | {"phase": "done", "when": "2026"}))
+    assert "  2. v2.99.0 is not known here; the runner reads what it can install, and may find a way" in words(**said).splitlines()
 
 
 def test_an_upgrade_is_told_minor_by_minor(monkeypatch):
