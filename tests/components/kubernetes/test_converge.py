@@ -6,6 +6,7 @@ Runs that somebody attaches to are processes of their own, as on a runner; all o
 import json
 import os
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -193,15 +194,16 @@ class Bench:
         self.detached = False
         wait(self.played, "the playbook did not begin")
 
-    def attached(self, **changed: Any) -> list[str]:
-        """What is said by one who comes to a run that `begin` began; it may end at the first word."""
+    def attached(self, until: str = "", patience: float = 30, **changed: Any) -> list[str]:
+        """What is said by one who comes to a run that `begin` began; it may end at the first word that begins so."""
         script, seen = self.script(), list[str]()
 
         def say(what: str) -> None:
             seen.append(what)
-            (self.root / "hold").unlink(missing_ok=True)
+            if what.startswith(until):
+                (self.root / "hold").unlink(missing_ok=True)
 
-        script.Converge.go.__globals__["say"] = say
+        script.Converge.go.__globals__.update(say=say, QUIET=patience)
         script.Converge(self.places, self.document(**changed)).go()
         return seen
 
@@ -328,6 +330,31 @@ def test_a_run_that_goes_on_is_attached_to_and_not_begun_anew(bench, capsys) -> 
     seen = lab.attached()
     assert "attached to the run begun at" in seen[0] and any("cluster.yml done" in line for line in seen)
     assert len(lab.played()) == 1
+
+
+@pytest.mark.parametrize("pair", [lambda: os.pipe()[::-1], lambda: [end.detach() for end in socket.socketpair()]])
+def test_a_connection_that_its_other_end_has_closed_is_noticed_without_a_word(bench, pair) -> None:
+    listened, (here, there) = bench().script().listened, pair()
+    assert listened(here)
+    os.close(there)
+    assert not listened(here)
+    os.close(here)
+
+
+def test_who_follows_ends_when_nobody_listens_and_the_run_goes_on(bench) -> None:
+    lab = bench(decision(CLUSTER))
+    lab.begin()
+    script = lab.script()
+    script.Converge.go.__globals__["listened"] = lambda: False
+    with pytest.raises(BrokenPipeError):
+        script.Converge(lab.places, lab.document()).follow(whole=False)
+    assert lab.running()
+
+
+def test_a_task_that_says_nothing_for_long_is_told_to_go_on(bench) -> None:
+    lab = bench(decision(CLUSTER), decision())
+    lab.begin()
+    assert "still: cluster.yml: nothing is installed yet" in lab.attached(patience=0, until="still: ")
 
 
 def test_a_run_for_another_state_is_waited_for_before_deciding(bench) -> None:
