@@ -16,7 +16,7 @@ INSTALL, UPGRADE = "cluster.yml", "upgrade-cluster.yml"
 
 
 def decide(applied: Record | None, wanted: Record, living: Collection[str]) -> dict[str, Any]:
-    """{"steps": [{"playbook", "variables": extra ones, "limit": None, "reason": words}], "refused": what is in the way, or None,
+    """{"steps": [{"playbook", "variables": extra ones, "limit": None, "reason": words; …}], "refused": what is in the way, or None,
     "drop": {machine: {"labels": [key], "taints": [key:effect]}}: what no playbook takes away}.
 
     `living`: machines that answer now, leaving ones too. The same state gives no steps, whoever is off.

@@ -72,8 +72,10 @@ def _removal(applied: Record, names: list[str], reason: str, *, living: bool) ->
     said: dict[str, Any] = {"node": ",".join(names), "skip_confirmation": True, "ignore_assert_errors": True}
     if not living:
         said |= {"reset_nodes": False, "allow_ungraceful_removal": True, "drain_timeout": DRAIN}
+    # Kubespray asks etcd for all of them side by side and once; etcd lets one go at a time and drops what is asked meanwhile.
+    forks = {"forks": 1} if len([name for name in names if _controls(machines[name])]) > 1 else {}
     order = [*applied["order"], *(name for name in machines if name not in applied["order"])]
-    return {"playbook": REMOVE, "variables": said, "limit": None, "reason": reason, "inventory": inventory(machines, order)}
+    return {"playbook": REMOVE, "variables": said, "limit": None, "reason": reason, **forks, "inventory": inventory(machines, order)}
 
 
 def _ungraceful(applied: Record, names: list[str], living: Collection[str]) -> str:

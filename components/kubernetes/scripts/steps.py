@@ -77,6 +77,7 @@ class Run:
         inventory = self._inventory(step)
         limit = ["--limit", step["limit"]] if step.get("limit") else []
         argv = [f"{self._task['python']}/bin/ansible-playbook", "-i", f"{inventory}/hosts.yml", "-b", playbook, "-e", f"@{extra}", *limit]
+        argv += ["--forks", str(step["forks"])] if step.get("forks") else []
         progress = Progress(playbook, self._durations.get(playbook, {}).get("seconds"))
         self._tell(f"{playbook}: {step['reason']}")
         began = time.monotonic()

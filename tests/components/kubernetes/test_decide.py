@@ -194,6 +194,14 @@ def test_another_part_means_out_and_in_again():
     assert found["steps"][1]["reason"] == "put back absis and nimbus"
 
 
+def test_members_of_etcd_go_one_by_one_and_workers_side_by_side():
+    members = decide(have(add("elm", "oak")), want())["steps"][0]
+    assert members["variables"]["node"] == "elm,oak" and members["forks"] == 1
+    workers = decide(have(add("elm", "oak", groups=["kube_node"])), want())["steps"][0]
+    assert workers["variables"]["node"] == "elm,oak" and "forks" not in workers
+    assert "forks" not in decide(have(), want(take("absis")))["steps"][0]
+
+
 def test_a_machine_that_was_installed_anew_is_taken_out_ungracefully_and_added():
     found = decide(have() | {"fresh": ["absis"]}, want())
     assert calls(found) == [("remove-node.yml", "absis"), ("cluster.yml", "1.35.4")]
