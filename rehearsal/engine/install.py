@@ -1,17 +1,15 @@
 """Which engine runs the rehearsal: the `pulumi` on PATH when it will do, else one built from its Go module and cached."""
 
-import fcntl
 import os
 import re
 import shutil
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from rehearsal.engine.build import once
 from rehearsal.engine.golang import go, numbers
 from rehearsal.engine.problem import EngineProblem
 from rehearsal.engine.progress import Progress, run
@@ -74,11 +72,7 @@ def official(executable: Path) -> Engine | None:
 def built(cache: Path) -> Engine:
     """The engine in the cache, built into it when it is not there. Two who ask at once get one build."""
     folder = cache / f"engine-{VERSION}"
-    if not complete(folder):
-        cache.mkdir(parents=True, exist_ok=True)
-        with _alone(cache / f"engine-{VERSION}.lock"):
-            if not complete(folder):
-                _build(folder)
+    once(folder, "engine", lambda: complete(folder), lambda made: _build(made, cache))
     environment = {
         "PATH": _first(folder),
         "PULUMI_IGNORE_AMBIENT_PLUGINS": "true",  # a language host of another engine on PATH would be taken before this one's
@@ -100,36 +94,15 @@ def _first(folder: Path) -> str:
     return os.pathsep.join([str(folder), *rest])
 
 
-@contextmanager
-def _alone(lock: Path) -> Iterator[None]:
-    """Holds the lock file; says so when it has to wait. A killed holder's lock ends with it."""
-    with lock.open("w") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print("engine: another build of it is under way, waiting for that one…", file=sys.stderr, flush=True)
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-
-
-def _build(folder: Path) -> None:
-    """Builds beside the folder and renames: the folder is whole or not there. The lock is held, so old scratch is nobody's."""
-    for left in folder.parent.glob(f".{folder.name}.*"):
-        shutil.rmtree(left)
-    compiler = go(TOOLS, folder.parent)
+def _build(target: Path, cache: Path) -> None:
+    compiler = go(TOOLS, cache)
     environment = {**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "-mod=readonly -buildvcs=false"}
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as scratch:
-        target = Path(scratch, "engine")
-        target.mkdir()
-        progress = Progress(f"engine: building Pulumi {VERSION} (once; some minutes)", "modules and packages")
-        run(_compile(compiler, target / "pulumi"), progress, cwd=TOOLS, env=environment)
-        shutil.copyfile(_module(compiler, SDK, environment) / "python" / "cmd" / RUNNER, target / RUNNER)
-        launcher = target / "pulumi-language-python"
-        launcher.write_text(LAUNCHER)
-        launcher.chmod(0o755)
-        if folder.exists():
-            folder.rename(Path(scratch, "old"))
-        target.rename(folder)
+    progress = Progress(f"engine: building Pulumi {VERSION} (once; some minutes)", "modules and packages")
+    run(_compile(compiler, target / "pulumi"), progress, cwd=TOOLS, env=environment)
+    shutil.copyfile(_module(compiler, SDK, environment) / "python" / "cmd" / RUNNER, target / RUNNER)
+    launcher = target / "pulumi-language-python"
+    launcher.write_text(LAUNCHER)
+    launcher.chmod(0o755)
 
 
 def _compile(compiler: Path, output: Path) -> list[str]:

@@ -1,16 +1,11 @@
 """The programs of the rehearsal's cluster, built from their Go modules, once for all checkouts of this user."""
 
-import fcntl
 import hashlib
 import os
-import shutil
-import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from rehearsal import paths
+from rehearsal.engine.build import once
 from rehearsal.engine.golang import go
 from rehearsal.engine.progress import Progress, run
 
@@ -45,44 +40,22 @@ def ensure() -> Path:
 
     Of two who ask at once one builds and one waits; a build that is killed leaves nothing in the cache.
     """
-    if not complete():
-        paths.cache().mkdir(parents=True, exist_ok=True)
-        with _alone(folder().with_name(f"{folder().name}.lock")):
-            if not complete():
-                _build(folder())
+    once(folder(), "kubernetes", complete, _build)
     return folder()
 
 
-@contextmanager
-def _alone(lock: Path) -> Iterator[None]:
-    with lock.open("w") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print("kubernetes: another build of it is under way, waiting for that one…", file=sys.stderr, flush=True)
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-
-
 def _build(target: Path) -> None:
-    """Builds beside the folder and renames. The lock is held, so old scratch is nobody's."""
-    for left in target.parent.glob(f".{target.name}.*"):
-        shutil.rmtree(left)
-    compiler = go(BUILD, target.parent)
+    compiler = go(BUILD, paths.cache())
     environment = {**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "-mod=readonly -buildvcs=false -trimpath"}
-    with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as scratch:
-        made = Path(scratch, "made")
-        (made / "cni").mkdir(parents=True)
-        for what, output, packages in (
-            ("Kubernetes", made, ["./kube"]),
-            ("etcd and CoreDNS", made, ["./etcd", "./coredns", "./pause"]),
-            ("the network plug-ins", made / "cni", [f"{PLUGINS}/{plugin}" for plugin in CNI]),
-        ):
-            progress = Progress(f"kubernetes: building {what} (once; ten minutes in all)", "modules and packages")
-            run(compile_line(compiler, output, packages), progress, cwd=BUILD, env=environment)
-        shutil.rmtree(target, ignore_errors=True)
-        made.chmod(0o755)
-        made.rename(target)
+    (target / "cni").mkdir()
+    for what, output, packages in (
+        ("Kubernetes", target, ["./kube"]),
+        ("etcd and CoreDNS", target, ["./etcd", "./coredns", "./pause"]),
+        ("the network plug-ins", target / "cni", [f"{PLUGINS}/{plugin}" for plugin in CNI]),
+    ):
+        progress = Progress(f"kubernetes: building {what} (once; ten minutes in all)", "modules and packages")
+        run(compile_line(compiler, output, packages), progress, cwd=BUILD, env=environment)
+    target.chmod(0o755)
 
 
 def compile_line(compiler: Path, output: Path, packages: list[str]) -> list[str]:
