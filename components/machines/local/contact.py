@@ -51,7 +51,10 @@ def diagnose(target: Target, said: str) -> Trouble:
     return Trouble(f"{target} does not answer ({last}): is it on, is the address right?")
 
 
-def persist(attempt: Callable[[], CompletedProcess[str]], target: Target, deadline: float, settle: float = 0) -> Trouble | None:
+Attempt = Callable[[], CompletedProcess[str]]
+
+
+def persist(attempt: Attempt, target: Target, deadline: float, settle: float = 0) -> Trouble | None:
     """Repeat until `ssh` itself gets through; None then, else the last trouble, at the latest after `deadline` seconds.
 
     `settle`: for how many seconds also a refused key is worth another try (cloud-init plants keys while sshd is already up).
@@ -70,6 +73,17 @@ def persist(attempt: Callable[[], CompletedProcess[str]], target: Target, deadli
         time.sleep(1)
 
 
+def answer(attempt: Attempt, target: Target, deadline: float, settle: float = 0) -> CompletedProcess[str] | Trouble:
+    """What the command itself answered in the end, else the last trouble; otherwise as `persist`."""
+    answers: list[CompletedProcess[str]] = []
+
+    def ask() -> CompletedProcess[str]:
+        answers.append(attempt())
+        return answers[-1]
+
+    return persist(ask, target, deadline, settle) or answers[-1]
+
+
 def main() -> int:
     said = json.load(sys.stdin)
     target, deadline, cloud_init = Target.read(said), float(said["deadline"]), bool(said["cloudInit"])
@@ -84,17 +98,10 @@ def main() -> int:
 def wait_for_cloud_init(target: Target, deadline: float) -> int:
     """0 when it ended well. It restarts sshd on its way, so a lost connection is no answer."""
     print(f"{target.name}: waiting for cloud-init", file=sys.stderr, flush=True)
-    answers: list[CompletedProcess[str]] = []
-
-    def ask() -> CompletedProcess[str]:
-        answers.append(run(target, CLOUD_INIT, deadline=deadline))
-        return answers[-1]
-
-    trouble = persist(ask, target, deadline, settle=deadline)
-    if trouble:
-        print(trouble.why, file=sys.stderr)
+    ended = answer(lambda: run(target, CLOUD_INIT, deadline=deadline), target, deadline, settle=deadline)
+    if isinstance(ended, Trouble):
+        print(ended.why, file=sys.stderr)
         return 1
-    ended = answers[-1]
     if ended.returncode:
         print(f"cloud-init on {target} failed: {ended.stdout}{ended.stderr}see /var/log/cloud-init-output.log there.", file=sys.stderr)
     return ended.returncode

@@ -6,9 +6,8 @@ makes this run anew when they change. The scripts themselves do not pass through
 
 import json
 import sys
-from subprocess import CompletedProcess
 
-from components.machines.local.contact import persist
+from components.machines.local.contact import Trouble, answer
 from components.remote.ssh import Target, run
 from components.remote.toolbox import INSTALL, archive
 
@@ -21,16 +20,10 @@ DEADLINE = 260
 
 def main() -> int:
     target = Target.read(json.load(sys.stdin))
-    answers: list[CompletedProcess[str]] = []
-
-    def attempt() -> CompletedProcess[str]:
-        answers.append(run(target, INSTALL, stdin=archive(), deadline=DEADLINE))
-        return answers[-1]
-
-    if trouble := persist(attempt, target, PATIENCE):
-        print(trouble.why, file=sys.stderr)
+    ended = answer(lambda: run(target, INSTALL, stdin=archive(), deadline=DEADLINE), target, PATIENCE)
+    if isinstance(ended, Trouble):
+        print(ended.why, file=sys.stderr)
         return 1
-    ended = answers[-1]
     if ended.returncode:
         print(f"the toolbox could not be installed on {target}: {(ended.stderr or ended.stdout).strip()[-1500:]}", file=sys.stderr)
     return ended.returncode

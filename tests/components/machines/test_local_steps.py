@@ -7,7 +7,7 @@ from subprocess import CompletedProcess
 import pytest
 
 from components.machines.local import equip, preflight
-from components.machines.local.contact import diagnose, persist
+from components.machines.local.contact import Trouble, answer, diagnose, persist
 from components.machines.local.goodbye import farewell
 from components.remote import toolbox
 from components.remote.ssh import Target, options, pin
@@ -48,6 +48,14 @@ def test_what_the_command_itself_answers_is_not_tried_again():
 def test_waiting_ends_with_the_last_trouble():
     trouble = persist(answers(255), TARGET, deadline=0)
     assert trouble is not None and "Connection reset" in trouble.why
+
+
+def test_the_answer_of_the_attempt_that_got_through_is_given(monkeypatch):
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    ended = answer(answers(255, 3), TARGET, deadline=60)
+    assert isinstance(ended, CompletedProcess) and ended.returncode == 3
+    trouble = answer(answers(255), TARGET, deadline=0)
+    assert isinstance(trouble, Trouble) and "Connection reset" in trouble.why
 
 
 def test_a_machine_that_left_says_what_stays():
