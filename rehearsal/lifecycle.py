@@ -14,6 +14,7 @@ from typing import Any
 from config.load import read
 from rehearsal import agent, checks, paths, program, report
 from rehearsal.engine.home import home
+from rehearsal.kubernetes import install as kubernetes
 from rehearsal.machines import lab, laptop, machine, networks
 from rehearsal.machines.folder import Folder
 from rehearsal.machines.progress import say, step
@@ -44,6 +45,8 @@ def up() -> int:
             checks.install_missing()
             variables = environment()
             write_env(variables)
+        with _stage("kubernetes", seconds):
+            kubernetes.ensure()
         with _stage("machines", seconds):
             homelab = read(STACK)
             lab.up(homelab)

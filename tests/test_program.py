@@ -126,28 +126,18 @@ def test_without_storage_nothing_of_it_is_registered(run):
     assert "/etc/ceph/ceph.conf" not in graph.outputs["clients"]["laptop"]["files"]
 
 
-def with_cluster(said):
-    said["homelab:kubernetes"]["kubespray"] = {"folder": "rehearsal/kubespray"}
+def test_kubespray_runs_when_the_mesh_and_the_storage_are_ready_and_every_machine_trusts_the_runner(graph):
+    before = graph.before("kubernetes-converge")
+    assert {"storage-health", *graph.names("mesh-probe-*"), *graph.names("kubernetes-prepare-*")} <= before
+    assert len(graph.names("kubernetes-prepare-*")) == 3 and "kubernetes-runner" in before
 
 
-@pytest.fixture
-def cluster(run):
-    """The dev stack with the rehearsal's playbooks in Kubespray's place."""
-    return run(says=KEYS, change=with_cluster)
+def test_the_runner_is_made_ready_while_the_storage_still_is(graph):
+    assert not {name for name in graph.before("kubernetes-runner") if name.startswith(("storage-", "mesh-"))}
 
 
-def test_kubespray_runs_when_the_mesh_and_the_storage_are_ready_and_every_machine_trusts_the_runner(cluster):
-    before = cluster.before("kubernetes-converge")
-    assert {"storage-health", *cluster.names("mesh-probe-*"), *cluster.names("kubernetes-prepare-*")} <= before
-    assert len(cluster.names("kubernetes-prepare-*")) == 3 and "kubernetes-runner" in before
-
-
-def test_the_runner_is_made_ready_while_the_storage_still_is(cluster):
-    assert not {name for name in cluster.before("kubernetes-runner") if name.startswith(("storage-", "mesh-"))}
-
-
-def test_what_the_cluster_is_to_be_can_be_read_in_a_preview_and_its_document_cannot(cluster):
-    converge = cluster["kubernetes-converge"]
+def test_what_the_cluster_is_to_be_can_be_read_in_a_preview_and_its_document_cannot(graph):
+    converge = graph["kubernetes-converge"]
     assert (
         "control-plane leviathan,absis,nimbus workers leviathan,absis" in converge.inputs["create"]
         and "1.35.4" in converge.inputs["create"]
@@ -155,49 +145,49 @@ def test_what_the_cluster_is_to_be_can_be_read_in_a_preview_and_its_document_can
     assert "stdin" in converge.secrets
 
 
-def test_another_system_of_a_machine_is_another_wish_for_the_cluster(cluster):
-    hosts = json.loads(cluster["kubernetes-converge"].inputs["stdin"])["hosts"]
+def test_another_system_of_a_machine_is_another_wish_for_the_cluster(graph):
+    hosts = json.loads(graph["kubernetes-converge"].inputs["stdin"])["hosts"]
     assert hosts["absis"]["system"] == "fleet-absis-contact-id" and hosts["nimbus"]["system"] == "fleet-nimbus-server-id"
 
 
-def test_moving_house_asks_for_no_run_of_kubespray(cluster, run):
+def test_moving_house_asks_for_no_run_of_kubespray(run):
     def renumber(said):
-        with_cluster(said)
         for number, name in ((10, "leviathan"), (11, "absis")):
             said["homelab:machines"][name]["lan"] = f"172.20.0.{number}/24"
 
-    before, after = cluster, run(says=KEYS, change=renumber)
+    before, after = stack_graph("dev"), run(says=KEYS, change=renumber)
     for name in before.names("kubernetes-*"):
         for key in ("create", "stdin"):
             # The folder is sent to another address then, and is still the same.
             assert name == "kubernetes-send" or before[name].inputs.get(key) == after[name].inputs.get(key), name
 
 
-def test_the_folder_is_sent_only_where_there_is_one(cluster):
-    said = json.loads(cluster["kubernetes-send"].inputs["stdin"])
+def test_the_folder_is_sent_only_where_there_is_one(dev):
+    said = json.loads(dev["kubernetes-send"].inputs["stdin"])
     assert said["folder"] == "rehearsal/kubespray" and said["target"]["name"] == "leviathan"
-    assert "kubernetes-send" in cluster.before("kubernetes-runner") and "kubernetes-send" not in stack_graph("home").nodes
-    assert said["source"] == json.loads(cluster["kubernetes-runner"].inputs["stdin"])["source"]
+    assert "kubernetes-send" in dev.before("kubernetes-runner") and "kubernetes-send" not in stack_graph("home").nodes
+    assert said["source"] == json.loads(dev["kubernetes-runner"].inputs["stdin"])["source"]
 
 
-def test_the_kubeconfig_is_a_secret_and_asked_for_anew_after_each_run(cluster):
-    step = cluster["kubernetes-kubeconfig"]
+def test_the_kubeconfig_is_a_secret_and_asked_for_anew_after_each_run(graph):
+    step = graph["kubernetes-kubeconfig"]
     assert {"stdout", "stderr"} <= {*step.request.additionalSecretOutputs} and "0123456789abcdef" in step.inputs["stdin"]
-    assert "KEY of the admin" in cluster.outputs["kubeconfig"]
-    for name, node in cluster.nodes.items():
+    assert "KEY of the admin" in graph.outputs["kubeconfig"]
+    for name, node in graph.nodes.items():
         plain = json.dumps({key: value for key, value in node.inputs.items() if key not in node.secrets})
         assert "KEY of the admin" not in plain, name
 
 
-def test_a_laptop_asks_the_cluster_over_the_mesh(cluster):
-    said = cluster.outputs["clients"]["laptop"]["files"]["/etc/homelab/kubeconfig"]
+def test_a_laptop_asks_the_cluster_over_the_mesh(dev):
+    said = dev.outputs["clients"]["laptop"]["files"]["/etc/homelab/kubeconfig"]
     assert "https://10.88.0.1:6443" in said and "192.168." not in said
 
 
-def test_without_kubespray_nothing_of_a_cluster_is_registered(dev):
-    assert dev.names("kubernetes-*") == [] and dev.outputs["kubeconfig"] == "" and dev.outputs["kubernetes"] == {}
-    assert "/etc/homelab/kubeconfig" not in dev.outputs["clients"]["laptop"]["files"]
-    assert "python3-venv" not in dev["fleet-absis-base"].inputs["stdin"]
+def test_without_kubespray_nothing_of_a_cluster_is_registered(run):
+    graph = run(says=KEYS, change=lambda said: said["homelab:kubernetes"].pop("kubespray"))
+    assert graph.names("kubernetes-*") == [] and graph.outputs["kubeconfig"] == "" and graph.outputs["kubernetes"] == {}
+    assert "/etc/homelab/kubeconfig" not in graph.outputs["clients"]["laptop"]["files"]
+    assert "python3-venv" not in graph["fleet-absis-base"].inputs["stdin"]
 
 
 def test_a_laptop_gets_the_key_of_its_own_user_only(dev):

@@ -35,7 +35,8 @@ PACKAGES = (
     "udev",
 )
 CEPH = ("ceph-common", "ceph-fuse", "ceph-mds", "ceph-mgr", "ceph-mon", "ceph-osd", "radosgw")
-AT_HAND = ("chrony", "nftables", "tinc", *CEPH)
+KUBERNETES = ("busybox-static", "containerd", "iptables", "python3-venv", "runc")
+AT_HAND = ("chrony", "nftables", "tinc", *CEPH, *KUBERNETES)
 RECIPE = 3  # raise it when anything below changes what is in the image
 
 

@@ -4,12 +4,15 @@ import secrets
 import uuid
 from pathlib import Path
 
-from rehearsal.machines import disks, image
+from rehearsal.machines import disks, image, kernel
 from rehearsal.machines.addresses import GATEWAY
 from rehearsal.machines.disks import Attached
 from rehearsal.machines.shell import run
 from rehearsal.machines.spec import Spec
 
+HOST = Path("/")
+AUTHORITIES = "usr/local/share/ca-certificates"
+PIP = "etc/pip.conf"
 UNITS_OFF = ("systemd-udevd.service", "systemd-udev-trigger.service", "apt-daily.timer", "apt-daily-upgrade.timer", "console-getty.service")
 CHRONY = """# This machine shares the clock of the host it runs on and may not set it: chronyd follows its servers without correcting.
 [Unit]
@@ -30,7 +33,8 @@ def make(spec: Spec, root: Path) -> None:
         put(scratch, name, text)
     for unit in UNITS_OFF:
         (scratch / "etc/systemd/system" / unit).symlink_to("/dev/null")
-    run("chroot", str(scratch), "systemctl", "--quiet", "enable", "systemd-networkd.service", "ssh.service")
+    run("chroot", str(scratch), "systemctl", "--quiet", "enable", "systemd-networkd.service", "ssh.service", kernel.UNIT)
+    trust(scratch, HOST)
     if spec.user_data is None:
         _people(spec, scratch)
         _host_key(spec, scratch)
@@ -51,6 +55,7 @@ def files(spec: Spec) -> dict[str, str]:
         "etc/machine-id": f"{uuid.uuid4().hex}\n",
         "etc/systemd/network/10-host0.network": network(spec),
         "etc/systemd/system/chrony.service.d/shared-clock.conf": CHRONY,
+        f"etc/systemd/system/{kernel.UNIT}": kernel.unit(),
     }
     if spec.user_data is None:
         return texts | {"etc/cloud/cloud-init.disabled": ""}
@@ -66,6 +71,19 @@ def network(spec: Spec) -> str:
     addresses = [spec.address, *([spec.address6] if spec.address6 else [])]
     lines = ["[Match]", "Name=host0", "[Network]", "LinkLocalAddressing=ipv6", "IPv6AcceptRA=no"]
     return "\n".join([*lines, *(f"Address={address}" for address in addresses), f"Gateway={spec.gateway}", ""])
+
+
+def trust(root: Path, host: Path) -> None:
+    """The certificate authorities that the host's owner added, and the host's pip configuration: a machine reaches what the host does."""
+    added = sorted((host / AUTHORITIES).glob("**/*.crt"))
+    for certificate in added:
+        put(root, f"{AUTHORITIES}/{certificate.name}", certificate.read_text())
+    if added:
+        run("chroot", str(root), "update-ca-certificates")
+    if (host / PIP).exists():
+        put(root, PIP, (host / PIP).read_text())
+    elif added:  # pip's own list does not know them
+        put(root, PIP, "[global]\ncert = /etc/ssl/certs/ca-certificates.crt\n")
 
 
 def put(root: Path, name: str, text: str, mode: int = 0o644) -> None:

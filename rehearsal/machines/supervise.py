@@ -10,6 +10,7 @@ import subprocess
 import sys
 from types import FrameType
 
+from rehearsal.kubernetes import install as kubernetes
 from rehearsal.machines import cgroups, edge, process
 from rehearsal.machines.addresses import BRIDGES, SWITCH
 from rehearsal.machines.disks import Attached, attach
@@ -50,6 +51,7 @@ def command(spec: Spec, root: str, attached: tuple[Attached, ...]) -> tuple[str,
             "--link-journal=no",
             "--console=pipe",
             *(f"--bind={device}" for device in devices),
+            *([f"--bind-ro={kubernetes.folder()}:{kubernetes.PLACE}"] if kubernetes.complete() else []),
         ),
     )
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.rehearsal.lab.kube import Kube
 from tests.rehearsal.lab.lab import ROOT, Lab
 
 
@@ -20,7 +21,7 @@ def made() -> Iterator[str]:
     """What `make up` printed."""
     down = [sys.executable, "-m", "rehearsal", "down"]
     try:
-        up = subprocess.run(["make", "up"], cwd=ROOT, capture_output=True, text=True, timeout=1500, check=False)
+        up = subprocess.run(["make", "up"], cwd=ROOT, capture_output=True, text=True, timeout=2400, check=False)
         assert up.returncode == 0, f"{up.stdout}\n{up.stderr}"
         yield up.stdout + up.stderr
     finally:
@@ -31,3 +32,8 @@ def made() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def lab(made: str) -> Lab:
     return Lab()
+
+
+@pytest.fixture
+def kube(lab: Lab, tmp_path: Path) -> Kube:
+    return Kube(lab, tmp_path)

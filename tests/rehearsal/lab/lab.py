@@ -34,7 +34,7 @@ class Lab:
     def argv(self, *words: str) -> list[str]:
         return ["pulumi", *words, "--stack", STACK, "--non-interactive", *(["--config-file", str(self.config)] if self.config else [])]
 
-    def pulumi(self, *words: str, ok: bool = True, config: bool = True, bare: bool = False, deadline: float = 420) -> Run:
+    def pulumi(self, *words: str, ok: bool = True, config: bool = True, bare: bool = False, deadline: float = 900) -> Run:
         """`config`: with the edited stack file, if there is one; `bare`: with nothing added to the words."""
         argv = self.argv(*words) if config else ["pulumi", *words, *([] if bare else ["--stack", STACK])]
         done = subprocess.run(argv, env=self.environment, cwd=ROOT, capture_output=True, text=True, timeout=deadline, check=False)

@@ -99,7 +99,7 @@ def test_a_home_machine_installed_anew_rejoins_with_its_new_host_key(lab: Lab) -
 def planted(lab: Lab) -> Iterator[None]:
     """A foreign firewall on leviathan, a foreign listener on absis."""
     table = "table inet foreign {\n chain input {\n type filter hook input priority 10; policy drop;\n accept\n }\n}\n"
-    listen = "import socket, time; kept = socket.create_server(('0.0.0.0', 6443)); time.sleep(600)"
+    listen = "import socket, time; kept = socket.create_server(('0.0.0.0', 443)); time.sleep(600)"
     assert lab.inside("leviathan", "nft", "-f", "-", stdin=table).returncode == 0
     lab.inside("absis", "systemd-run", "--unit=foreign-listener", "--collect", "python3", "-c", listen)
     try:
@@ -121,7 +121,9 @@ def test_a_preflight_with_five_faults_on_two_machines_reports_all_five_and_chang
     said = refused.stdout
     report = said[said.rindex("Diagnostics") :]
     assert refused.returncode != 0
-    assert "virtio-lev-9" in report and "549.8 GB" in report and "ABS-7" in report and "6443" in report and "foreign" in report, report
+    assert "virtio-lev-9" in report and "549.8 GB" in report and "ABS-7" in report and "port 443/tcp" in report and "foreign" in report, (
+        report
+    )
     assert "5 failures" in report, report
     whole(lab)
 

@@ -11,6 +11,10 @@ from tests.rehearsal.lab.lab import Lab
 
 pytestmark = pytest.mark.rehearsal
 MACHINES = ("leviathan", "absis", "nimbus", "laptop")
+CLUSTER = """
+cat /var/lib/homelab/kubespray/ssh/id_ed25519 /etc/kubernetes/ssl/*.key /etc/ssl/etcd/ssl/*-key.pem
+sed -n 's/^ *client-key-data: //p' /etc/kubernetes/admin.conf
+"""
 
 
 @pytest.fixture(scope="module")
@@ -20,8 +24,9 @@ def secrets(lab: Lab) -> list[str]:
     for topic in ("rentedHostKeys", "rentedMeshKeys"):
         keys += json.loads(lab.pulumi("config", "get", f"homelab:{topic}", config=False).stdout).values()
     keys += [lab.inside(name, "cat", "/etc/tinc/homelab/rsa_key.priv").stdout for name in MACHINES]
+    keys.append(lab.inside("leviathan", "sh", "-ec", CLUSTER).stdout)
     lines = [line for key in keys for line in key.splitlines() if len(line) >= 40 and "-----" not in line]
-    assert len(lines) > 80
+    assert len(lines) > 100
     return [*lines, *(line.replace("/", "\\/") for line in lines if "/" in line)]
 
 

@@ -84,11 +84,11 @@ ASK = "import socket, sys; print(socket.create_connection((sys.argv[1], 9000), 5
 POD = """
 ip netns add pod
 ip link add to-pod type veth peer name eth0 netns pod
-ip address add 10.233.64.1/24 dev to-pod
+ip address add 10.233.127.1/24 dev to-pod
 ip link set to-pod up
-ip -n pod address add 10.233.64.2/24 dev eth0
+ip -n pod address add 10.233.127.2/24 dev eth0
 ip -n pod link set eth0 up
-ip -n pod route add default via 10.233.64.1
+ip -n pod route add default via 10.233.127.1
 sysctl -q -w net.ipv4.ip_forward=1
 """
 
@@ -124,12 +124,14 @@ def flows(lab: Lab, deadline: float) -> None:
 
 
 @contextmanager
-def stream(lab: Lab) -> Iterator[list[float]]:
-    """One open connection from leviathan to absis, in use all the time; afterwards the list holds its longest wait in seconds."""
+def stream(lab: Lab, *through: str) -> Iterator[list[float]]:
+    """One open connection from leviathan to absis, in use all the time; afterwards the list holds its longest wait in seconds.
+    `through`: words before the client's command."""
     waits: list[float] = []
     lab.inside("leviathan", "rm", "-f", "/run/hl-stream.count")
     with server(lab, "absis", ECHO, MESH["absis"]), ThreadPoolExecutor(1) as beside:
-        client: Future[subprocess.CompletedProcess[str]] = beside.submit(lab.inside, "leviathan", "python3", "-c", STREAM, MESH["absis"])
+        argv = (*through, "python3", "-c", STREAM, MESH["absis"])
+        client: Future[subprocess.CompletedProcess[str]] = beside.submit(lab.inside, "leviathan", *argv)
         try:
             flows(lab, 10)
             yield waits
@@ -178,7 +180,7 @@ def test_a_pod_is_known_by_the_mesh_address_of_its_machine_by_either_path(lab: L
                 wait_until(lambda: taken(lab) == {"tunnel"}, 12, lambda: "the LAN's routes stayed")
                 assert known_as() == MESH["leviathan"]
     finally:
-        lab.inside("leviathan", "sh", "-c", "ip netns delete pod; sysctl -q -w net.ipv4.ip_forward=0")
+        lab.inside("leviathan", "ip", "netns", "delete", "pod")
     wait_until(lambda: taken(lab) == {"lan"}, 15, lambda: "the LAN's routes did not come back")
 
 

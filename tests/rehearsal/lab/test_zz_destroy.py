@@ -14,3 +14,5 @@ def test_destroy_with_a_dead_home_machine_ends_clean_and_says_what_stays_on_it(l
     assert "WARNING absis" in said and "tinc@homelab" in said and "leviathan left" in said
     assert lab.servers() == []
     assert lab.inside("leviathan", "ip", "link", "show", "mesh0").returncode != 0
+    left = lab.inside("leviathan", "sh", "-c", "ls -d /etc/kubernetes /var/lib/etcd /var/lib/kubelet; pgrep -l 'kube|etcd'").stdout
+    assert left == "", left

@@ -1,7 +1,9 @@
 from dataclasses import replace
 from pathlib import Path
 
-from rehearsal.machines import root
+import pytest
+
+from rehearsal.machines import kernel, root
 from rehearsal.machines.spec import Spec
 
 
@@ -39,3 +41,26 @@ def test_a_file_is_put_in_place_of_a_link_not_through_it(tmp_path: Path) -> None
     root.put(inside, "etc/resolv.conf", "nameserver 203.0.113.1\n", 0o640)
     assert outside.read_text() == "precious"
     assert (inside / "etc/resolv.conf").stat().st_mode & 0o777 == 0o640
+
+
+def test_a_machine_gets_the_hosts_own_authorities_and_its_pip_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[tuple[str, ...]] = []
+    monkeypatch.setattr(root, "run", lambda *argv: ran.append(argv))
+    host, plain = tmp_path / "host", tmp_path / "plain"
+    root.trust(tmp_path / "one", plain)
+    assert not (tmp_path / "one").exists()
+    assert ran == []
+    root.put(host, "usr/local/share/ca-certificates/deep/ours.crt", "PEM")
+    root.trust(tmp_path / "two", host)
+    assert (tmp_path / "two/usr/local/share/ca-certificates/ours.crt").read_text() == "PEM"
+    assert "ca-certificates.crt" in (tmp_path / "two/etc/pip.conf").read_text()
+    assert ran == [("chroot", str(tmp_path / "two"), "update-ca-certificates")]
+    root.put(host, "etc/pip.conf", "[global]\n")
+    root.trust(tmp_path / "three", host)
+    assert (tmp_path / "three/etc/pip.conf").read_text() == "[global]\n"
+
+
+def test_what_a_kubelet_writes_to_the_kernel_goes_to_a_copy(own: Spec) -> None:
+    unit = root.files(own)[f"etc/systemd/system/{kernel.UNIT}"]
+    copied = [line for line in unit.splitlines() if "mount --bind" in line]
+    assert [line.rsplit("/proc/sys/", 1)[1].rstrip("'") for line in copied] == [*kernel.SETTINGS]
