@@ -13,6 +13,9 @@ from typing import Any, TextIO
 from bench.engine import BenchError, Project
 
 UP = ("up", "--yes", "--skip-preview")
+DEBUG = {"PULUMI_DEBUG_COMMANDS": "true"}
+"""Without it the engine has no --event-log."""
+
 IDLE = ("same", "read", "delete-replaced")
 Stamped = tuple[float, dict[str, Any]]
 
@@ -21,7 +24,7 @@ def rerun(project: Project, prefix: str) -> float:
     """Seconds of the stage whose remote scripts' names begin with `prefix`, all of them run anew on their machines."""
     again = [word for urn in scripts(json.loads(project.run("stack", "export")), prefix) for word in ("--replace", urn)]
     with events() as (log, seen):
-        project.with_variables({"PULUMI_DEBUG_COMMANDS": "true"}).run(*UP, *again, "--event-log", str(log))
+        project.with_variables(DEBUG).run(*UP, *again, "--event-log", str(log))
     return span(seen, prefix)
 
 
