@@ -14,5 +14,6 @@ def test_destroy_with_a_dead_home_machine_ends_clean_and_says_what_stays_on_it(l
     assert "WARNING absis" in said and "tinc@homelab" in said and "leviathan left" in said
     assert lab.servers() == []
     assert lab.inside("leviathan", "ip", "link", "show", "mesh0").returncode != 0
+    assert lab.inside("leviathan", "systemctl", "list-units", "--plain", "--no-legend", "ceph-*@*", "tinc@*", "homelab-*").stdout == ""
     left = lab.inside("leviathan", "sh", "-c", "ls -d /etc/kubernetes /var/lib/etcd /var/lib/kubelet; pgrep -l 'kube|etcd'").stdout
     assert left == "", left
