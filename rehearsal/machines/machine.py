@@ -110,14 +110,14 @@ def run(name: str, argv: Sequence[str], stdin: str = "", timeout: float = 60) ->
 
 
 def leader(name: str) -> int | None:
-    """The pid, on the host, of the machine's init: the process of its control group that is number 1 in there."""
+    """The pid, on the host, of the machine's init: the process of its control group that is number 1 in there, not in a pod of it."""
     for pid in cgroups.processes(name):
         try:
             status = Path(f"/proc/{pid}/status").read_text()
         except (FileNotFoundError, ProcessLookupError):
             continue
         numbers = next((line.split()[1:] for line in status.splitlines() if line.startswith("NSpid:")), [])
-        if len(numbers) > 1 and numbers[-1] == "1":
+        if len(numbers) == 2 and numbers[-1] == "1":
             return pid
     return None
 

@@ -58,6 +58,20 @@ def test_systemd_has_control_groups_that_tell_it_when_a_unit_is_empty(booted: Sp
     assert "cgroup2fs" in kinds
 
 
+def test_a_pods_first_process_is_not_taken_for_the_machines(booted: Spec) -> None:
+    """One that has the lower number is met first, so the group is asked for each order in which it may come."""
+    unit = ("systemd-run", "--quiet", "--unit=like-a-pod", "unshare", "--pid", "--fork", "sleep", "60")
+    text(booted.name, *unit)
+    found = cgroups.processes(booted.name)
+    init = machine.leader(booted.name)
+    inner = {pid for pid in found if Path(f"/proc/{pid}/status").read_text().split("NSpid:")[1].split("\n")[0].split()[-1] == "1"}
+    assert init in inner and len(inner) == 2
+    with pytest.MonkeyPatch.context() as patch:
+        for order in (sorted(inner), sorted(inner, reverse=True)):
+            patch.setattr(cgroups, "processes", lambda _, order=order: order)
+            assert machine.leader(booted.name) == init
+
+
 def test_disks_are_found_by_id_with_their_size_and_serial(booted: Spec) -> None:
     for disk in booted.disks:
         path = f"/dev/disk/by-id/{disk.id}"
