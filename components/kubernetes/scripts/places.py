@@ -83,7 +83,8 @@ def put(path: Path, text: str, mode: int = 0o600) -> None:
 
 
 def put_json(path: Path, value: Any, mode: int = 0o600) -> None:
-    put(path, json.dumps(value, indent=1, sort_keys=True) + "\n", mode)
+    """Names stay in their order: the first machine of a group is the one that the others follow."""
+    put(path, json.dumps(value, indent=1) + "\n", mode)
 
 
 def read_json(path: Path) -> Any:
