@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rehearsal import paths
-from rehearsal.machines.shell import run
+from rehearsal.machines.shell import run, succeeds
 
 SUITE = "bookworm"
 PACKAGES = (
@@ -72,7 +72,10 @@ def unpack(root: Path) -> None:
 
 def delete(path: Path) -> None:
     """A file or a whole tree, if it is there; never what is mounted in it."""
-    run("rm", "--recursive", "--force", "--one-file-system", str(path))
+    remove = ("rm", "--recursive", "--force", "--one-file-system", str(path))
+    if not succeeds(*remove):
+        run("chattr", "-R", "-f", "-i", str(path), check=False)  # folders for mounts, which machines keep from being written to
+        run(*remove)
 
 
 @contextmanager

@@ -36,6 +36,23 @@ def test_the_laptop_reaches_what_is_shared_and_nothing_else(lab: Lab) -> None:
     assert lab.inside("laptop", "timeout", "20", "ceph", "--id", "mesh.laptop", "auth", "ls").returncode != 0
 
 
+def test_nothing_can_be_written_below_a_mount_that_is_not_there(lab: Lab) -> None:
+    """A pod that started before the mount wrote to the machine's own disk, and the mount never came."""
+    unit = "homelab-mount-srv-archive"
+    assert lab.inside("absis", "systemctl", "stop", unit).returncode == 0
+    try:
+        written = lab.inside("absis", "mkdir", f"{MOUNT}/apps")
+        assert "Operation not permitted" in written.stderr
+        assert lab.inside("absis", "sh", "-c", f"chattr -i {MOUNT}; echo film >{MOUNT}/film").returncode == 0
+        assert lab.inside("absis", "systemctl", "start", unit).returncode != 0
+        said = lab.inside("absis", "journalctl", "--unit", unit, "--lines=20").stdout
+        assert f"{MOUNT} has files of its own" in said and f"chattr -i {MOUNT}" in said
+        assert lab.inside("absis", "sh", "-c", f"chattr -i {MOUNT}; cat {MOUNT}/film; rm {MOUNT}/film").stdout == "film\n"
+    finally:
+        lab.inside("absis", "systemctl", "start", unit)
+    cluster.await_mounts(lab, "absis")
+
+
 def test_a_block_device_is_written_and_read_back(lab: Lab) -> None:
     script = """set -e
     head -c 20000000 /dev/urandom >/root/image
