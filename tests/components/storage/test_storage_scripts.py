@@ -117,6 +117,17 @@ def test_a_mount_whose_program_ended_is_not_waited_for(script: Load) -> None:
     assert "kill -0 $$MAINPID || exit 1" in unit
 
 
+def test_a_mount_that_is_not_cephfs_is_refused_and_not_taken_away(script: Load) -> None:
+    with pytest.raises(SystemExit, match=r"/proc has a mount that is not CephFS \(proc\)"):
+        script("mount").clear("/proc")
+    assert Path("/proc/mounts").exists()
+
+
+def test_a_place_where_nothing_is_mounted_is_left_as_it_is(script: Load, tmp_path: Path) -> None:
+    script("mount").clear(str(tmp_path))
+    assert tmp_path.exists()
+
+
 @pytest.mark.parametrize("daemon", ["mon", "mgr", "osd", "mds", "radosgw"])
 def test_no_daemon_gives_up_spins_or_holds_up_a_power_off(script: Load, daemon: str) -> None:
     monitor = script("monitor")
