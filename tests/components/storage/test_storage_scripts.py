@@ -128,6 +128,15 @@ def test_a_place_where_nothing_is_mounted_is_left_as_it_is(script: Load, tmp_pat
     assert tmp_path.exists()
 
 
+def test_a_mount_that_stands_is_not_asked_whether_it_is_a_folder(script: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the cluster had been made anew a laptop's mount with its old key answered nobody, and its new bundle could not be installed."""
+    asked: list[str] = []
+    monkeypatch.setattr(Path, "mkdir", lambda path, **_: asked.append(str(path)))
+    script("mount").place("/proc")
+    script("mount").place("/srv/nothing-is-mounted-here")
+    assert asked == ["/srv/nothing-is-mounted-here"]
+
+
 @pytest.mark.parametrize("daemon", ["mon", "mgr", "osd", "mds", "radosgw"])
 def test_no_daemon_gives_up_spins_or_holds_up_a_power_off(script: Load, daemon: str) -> None:
     monitor = script("monitor")
