@@ -13,6 +13,7 @@ from typing import Any
 
 from config.load import read
 from rehearsal import agent, checks, paths, program, report
+from rehearsal.engine import install as engine
 from rehearsal.engine.home import home
 from rehearsal.kubernetes import install as kubernetes
 from rehearsal.machines import lab, laptop, machine, networks
@@ -24,7 +25,7 @@ from rehearsal.report import Row
 
 
 def environment() -> dict[str, str]:
-    """What to add to the environment for plain `pulumi` on the dev stack; the engine is built first if need be."""
+    """What to add to the environment for plain `pulumi` on the dev stack; engine and plug-ins are built first if need be."""
     return {"VULTR_API_KEY": "only-rehearsed"} | home(paths.checkout()) | {"SSH_AUTH_SOCK": str(agent.socket())}
 
 
@@ -43,6 +44,8 @@ def up() -> int:
     with _alone():
         with _stage("engine", seconds):
             checks.install_missing()
+            engine.ensure()
+        with _stage("plug-ins", seconds):
             variables = environment()
             write_env(variables)
         with _stage("kubernetes", seconds):

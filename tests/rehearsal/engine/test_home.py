@@ -4,22 +4,26 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from rehearsal.engine import home as module
-from rehearsal.engine.home import CHOICE, COMMAND, VULTR, home
+from rehearsal.engine.home import COMMAND, KUBERNETES, PLUGINS, VULTR, home
 from rehearsal.engine.install import Engine
 from rehearsal.plugins import alone
+from rehearsal.plugins.kubernetes import install as kubernetes
 
 ENGINE = Engine(Path("/opt/pulumi"), "3.259.0", {"PATH": "/opt"})
 
 
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.delenv(CHOICE, raising=False)
+    for plugin in PLUGINS:
+        monkeypatch.delenv(plugin.choice, raising=False)
     monkeypatch.setattr(module, "_reachable", lambda address: False)
+    monkeypatch.setattr(kubernetes, "plugin", lambda: Path("/cache/pulumi-resource-kubernetes"))
     for name in ("command", "vultr"):
         package = tmp_path / "rehearsal" / "plugins" / name
         package.mkdir(parents=True)
@@ -33,13 +37,18 @@ def test_everything_lies_under_the_checkout(root: Path) -> None:
     assert environment["PULUMI_HOME"] == str(root / ".rehearsal" / "pulumi-home")
     assert environment["PULUMI_BACKEND_URL"] == f"file://{root}/.rehearsal/backend"
     assert (root / ".rehearsal" / "backend").is_dir()
-    assert environment["PATH"] == "/opt"
+
+
+def test_helm_is_on_the_search_path_after_everything_else_and_once(root: Path) -> None:
+    path = home(root, ENGINE)["PATH"]
+    assert path == f"/opt:{kubernetes.folder()}/bin"
+    assert home(root, replace(ENGINE, environment={"PATH": path}))["PATH"] == path
 
 
 def test_plug_ins_have_the_versions_that_the_sdk_packages_ask_for(root: Path) -> None:
     pulumi_home = Path(home(root, ENGINE)["PULUMI_HOME"])
     made = {entry.name for entry in pulumi_home.joinpath("plugins").iterdir()}
-    assert made == {"resource-command-v1.2.1", "resource-vultr-v2.27.1"}
+    assert made == {"resource-command-v1.2.1", "resource-kubernetes-v4.34.2", "resource-vultr-v2.27.1"}
     assert os.access(pulumi_home / "plugins/resource-vultr-v2.27.1/pulumi-resource-vultr", os.X_OK)
 
 
@@ -55,13 +64,20 @@ def test_a_second_call_changes_nothing_under_a_running_engine(root: Path) -> Non
     assert (executable.stat().st_ino, executable.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
-def test_the_network_is_asked_once_and_only_for_a_plug_in_that_may_be_official(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_kubernetes_plug_in_is_the_one_that_is_built_here(root: Path) -> None:
+    text = KUBERNETES.executable(Path(home(root, ENGINE)["PULUMI_HOME"])).read_text()
+    assert text == '#!/bin/sh\nexec "/cache/pulumi-resource-kubernetes" "$@"\n'
+
+
+def test_the_network_is_asked_once_and_only_for_plug_ins_that_may_be_official(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
     monkeypatch.setattr(module, "_reachable", lambda address: bool(asked.append(address)))
     home(root, ENGINE)
     home(root, ENGINE)
-    assert len(asked) == 1
-    assert "pulumi-resource-command-v1.2.1" in asked[0]
+    assert [address.rpartition("/")[2] for address in asked] == [
+        "pulumi-resource-command-v1.2.1-linux-amd64.tar.gz",
+        "pulumi-resource-kubernetes-v4.34.2-linux-amd64.tar.gz",
+    ]
 
 
 def installing(root: Path, monkeypatch: pytest.MonkeyPatch, content: str) -> Engine:
@@ -71,7 +87,7 @@ def installing(root: Path, monkeypatch: pytest.MonkeyPatch, content: str) -> Eng
     fake = root / "pulumi"
     fake.write_text(f"#!/bin/sh\n{content.format(folder=target.parent, target=target)}\n")
     fake.chmod(0o755)
-    return Engine(fake, "3.259.0", {})
+    return Engine(fake, "3.259.0", {"PATH": os.environ["PATH"]})
 
 
 def test_an_official_plug_in_that_can_be_had_is_used_and_kept(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,7 +105,7 @@ def test_an_official_plug_in_that_cannot_be_had_after_all_is_stood_in_for(root: 
 
 
 def test_the_vultr_plug_in_is_never_the_official_one(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(CHOICE, "official")
+    monkeypatch.setenv(VULTR.choice, "official")
     monkeypatch.setattr(module, "_reachable", lambda address: True)
     engine = installing(root, monkeypatch, "exit 1")
     assert "rehearsal.plugins.vultr" in VULTR.executable(Path(home(root, engine)["PULUMI_HOME"])).read_text()
