@@ -8,6 +8,7 @@ CAFE = IPv4Network("192.168.99.0/24")
 INTERNET = IPv4Network("203.0.113.0/24")
 
 DESK = IPv4Interface("192.168.77.2/24")  # the host on the home network: the operator's desk
+NAMES_PORT = 10053  # where the gateway's name server listens: port 53 may be taken by one of the host's own
 GATEWAY = IPv4Interface("203.0.113.1/32")  # the host on the internet network: way out, resolver, clock
 # The host routes only these parts of INTERNET to its bridge (gateway and routers; rented machines), and answers for the
 # rest by proxy ARP: sandboxes and test beds use the same documentation range for things that must stay in reach.

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from ipaddress import IPv4Address
 
-from rehearsal.machines.addresses import GATEWAY, INTERNET, LINKS
+from rehearsal.machines.addresses import GATEWAY, INTERNET, LINKS, NAMES_PORT
 from rehearsal.machines.spec import EdgeRule
 
 TABLE = "hl_rehearsal"
@@ -11,7 +11,8 @@ FROM_OUTSIDE = "0x686c"  # the mark of packets that reach a rented machine's fir
 
 
 def host(resolver: IPv4Address, forwarded_before: bool) -> str:
-    """The host's own table. Machines get out by the uplink, and to this host only for names, time and echo.
+    """The host's own table. Machines get out by the uplink, and to this host only for names, time and echo. Long answers
+    (TCP) come from the resolver itself: none about the rehearsal's own names is.
 
     When the host did not forward before, it goes on not forwarding anything that is not the rehearsal's.
     """
@@ -20,7 +21,7 @@ def host(resolver: IPv4Address, forwarded_before: bool) -> str:
 table inet {TABLE} {{
     chain names {{
         type nat hook prerouting priority dstnat
-        iifname {LINKS["internet"]} ip daddr {GATEWAY.ip} udp dport 53 dnat ip to {resolver}
+        iifname {LINKS["internet"]} ip daddr {GATEWAY.ip} udp dport 53 redirect to :{NAMES_PORT}
         iifname {LINKS["internet"]} ip daddr {GATEWAY.ip} tcp dport 53 dnat ip to {resolver}
     }}
     chain out {{
@@ -40,7 +41,7 @@ table inet {TABLE} {{
         iifname != "hl-*" accept
         ct state established,related accept
         meta l4proto {{ icmp, ipv6-icmp }} accept
-        iifname {LINKS["internet"]} udp dport {{ 53, 123 }} accept
+        iifname {LINKS["internet"]} udp dport {{ {NAMES_PORT}, 123 }} accept
         iifname {LINKS["internet"]} tcp dport 53 accept
         drop
     }}

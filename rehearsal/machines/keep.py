@@ -8,7 +8,7 @@ import sys
 
 from rehearsal.machines import cgroups
 
-CLOCK, AGENT, ENGINE = "host.clock", "host.agent", "host.engine"  # no machine's name has a dot
+CLOCK, NAMES, AGENT, ENGINE = "host.clock", "host.names", "host.agent", "host.engine"  # no machine's name has a dot
 
 
 def command(group: str, *argv: str) -> tuple[str, ...]:

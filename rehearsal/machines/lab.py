@@ -17,7 +17,8 @@ from rehearsal.machines.spec import Disk, Spec
 
 LAPTOP = "laptop"
 LAPTOP_ADDRESS = IPv4Interface("192.168.99.10/24")
-STATE = ("edges", "vultr", "backend", "env", "agent.sock", "agent.log", "clock.log", "operator")  # what `down` deletes besides machines
+# What `down` deletes besides machines.
+STATE = ("edges", "vultr", "backend", "env", "agent.sock", "agent.log", "clock.log", "names.log", "operator")
 
 
 def specs(homelab: Homelab) -> tuple[Spec, ...]:

@@ -12,13 +12,15 @@ from pathlib import Path
 
 from rehearsal import paths
 from rehearsal.machines import cgroups, firewalls, iptables, keep
-from rehearsal.machines.addresses import BRIDGES, CLAIMED, DESK, GATEWAY, GATEWAY6, LINKS, ROUTERS, SWITCH, Router
+from rehearsal.machines.addresses import BRIDGES, CLAIMED, DESK, GATEWAY, GATEWAY6, LINKS, NAMES_PORT, ROUTERS, SWITCH, Router
 from rehearsal.machines.shell import MachineError, inside, run, succeeds, wait_until
 
 RECORD = Path("/run/hl-rehearsal.json")  # which checkout owns the networks, and what the host's settings were before
 FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
 RESOLVERS = (Path("/etc/resolv.conf"), Path("/run/systemd/resolve/resolv.conf"))
 BRIDGED = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")
+NAMESERVER = "rehearsal.plugins.vultr.nameserver"  # by name: the account stands above the machines
+SERVERS = (keep.CLOCK, keep.NAMES)  # of the internet network, on the host
 
 
 def owner() -> Path | None:
@@ -47,8 +49,8 @@ def require_ours() -> None:
 
 
 def present() -> bool:
-    """Whether all networks stand, made for this checkout, and the time server runs."""
-    return _standing() and bool(cgroups.processes(keep.CLOCK))
+    """Whether all networks stand, made for this checkout, and their servers of time and names run."""
+    return _standing() and all(map(cgroups.processes, SERVERS))
 
 
 def up() -> None:
@@ -64,15 +66,17 @@ def up() -> None:
             _router(router)
         _host()
     FORWARDING.write_text("1")
-    if not cgroups.processes(keep.CLOCK):
-        _clock()
+    for server in SERVERS:
+        if not cgroups.processes(server):
+            _serve(server)
 
 
 def down() -> None:
     """Remove the networks, whatever is left of them, and put the host's settings back. Machines must be gone."""
     require_ours()
-    cgroups.kill(keep.CLOCK)
-    cgroups.remove(keep.CLOCK)
+    for server in SERVERS:
+        cgroups.kill(server)
+        cgroups.remove(server)
     for namespace in namespaces():
         run("ip", "netns", "delete", namespace)
     for link in links():
@@ -190,10 +194,15 @@ def _host() -> None:
     run("sysctl", "-q", "-w", f"net.ipv4.conf.{LINKS['internet']}.proxy_arp=1", f"net.ipv4.neigh.{LINKS['internet']}.proxy_delay=0")
 
 
-def _clock() -> None:
-    log = paths.state() / "clock.log"
-    spawn(*keep.command(keep.CLOCK, sys.executable, "-m", "rehearsal.machines.clock", str(GATEWAY.ip)), log=log)
-    wait_until(lambda: bool(cgroups.processes(keep.CLOCK)), 15, lambda: f"the time server did not start: {log.read_text()[-500:]}")
+def _serve(server: str) -> None:
+    """Start one of the servers, and wait until it runs."""
+    what, arguments = {
+        keep.CLOCK: ("clock", ("rehearsal.machines.clock", str(GATEWAY.ip))),
+        keep.NAMES: ("names", (NAMESERVER, str(GATEWAY.ip), str(NAMES_PORT), str(resolver()), str(paths.state() / "vultr"))),
+    }[server]
+    log = paths.state() / f"{what}.log"
+    spawn(*keep.command(server, sys.executable, "-m", *arguments), log=log)
+    wait_until(lambda: bool(cgroups.processes(server)), 15, lambda: f"the server of {what} did not start: {log.read_text()[-500:]}")
 
 
 def spawn(*argv: str, log: Path) -> None:

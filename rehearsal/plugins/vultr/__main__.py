@@ -1,6 +1,6 @@
 """The plug-in (started by the engine), and the account from a shell, behind Pulumi's back:
 
-python -m rehearsal.plugins.vultr list | delete ID | boot ID
+python -m rehearsal.plugins.vultr list | names | delete ID | boot ID
 """
 
 from __future__ import annotations
@@ -45,12 +45,21 @@ def show(cloud: Cloud) -> None:
         print(f"{instance.id}  {instance.label or '-':20} {instance.main_ip:15} {instance.status:8} {power:8} machine {instance.machine}")
 
 
+def names(cloud: Cloud) -> None:
+    for domain in cloud.zones.domains():
+        print(domain.domain)
+        for record in sorted(cloud.zones.records(domain.domain), key=lambda one: (one.name, one.type, one.data)):
+            print(f"    {record.name or '@':24} {record.ttl:6} {record.type:5} {record.data}")
+
+
 def main(arguments: list[str]) -> int:
     cloud = Cloud(Store(account()), choose(account()), boot)
     try:
         match arguments:
             case ["list"]:
                 show(cloud)
+            case ["names"]:
+                names(cloud)
             case ["delete", instance_id]:
                 cloud.delete_instance(instance_id)
             case ["boot", instance_id]:

@@ -17,6 +17,7 @@ from rehearsal.plugins.vultr.catalog import BOOTABLE, IMAGES, PLANS, REGIONS
 from rehearsal.plugins.vultr.hypervisor import Hypervisor, Server
 from rehearsal.plugins.vultr.objects import FirewallGroup, FirewallRule, Instance, Order, Refused, ReservedIp, SSHKey
 from rehearsal.plugins.vultr.store import Store, lock
+from rehearsal.plugins.vultr.zones import Zones
 
 KEYS, GROUPS, RULES, ADDRESSES, INSTANCES = "ssh-keys", "firewalls", "firewall-rules", "reserved-ips", "instances"
 POOL = [f"203.0.113.{last}" for last in range(100, 200)]
@@ -30,6 +31,7 @@ class Cloud:
         self._store = store
         self._hypervisor = hypervisor
         self._boot = boot
+        self.zones = Zones(store)
 
     # SSH keys
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rehearsal.plugins.vultr.cloud import Cloud
-from rehearsal.plugins.vultr.schema import FIREWALL_GROUP, FIREWALL_RULE, RESERVED_IP, SSH_KEY, Resource
+from rehearsal.plugins.vultr.schema import DNS_DOMAIN, DNS_RECORD, FIREWALL_GROUP, FIREWALL_RULE, RESERVED_IP, SSH_KEY, Resource
 
 Values = dict[str, Any]
 
@@ -22,6 +22,7 @@ class Kind:
     creating: str
     reading: str  # may use {id} and {group}
     name: str  # in "error updating …" and "error destroying …"
+    destroying = "error destroying {name} {id} "
 
     def __init__(self, cloud: Cloud) -> None:
         self.cloud = cloud
@@ -135,3 +136,47 @@ class ReservedIp(Kind):
 
     def delete(self, object_id: str, state: Values) -> None:
         self.cloud.release(object_id)
+
+
+class DnsDomain(Kind):
+    schema, name, gone = DNS_DOMAIN, "domain", "Invalid domain"
+    creating, reading = "error while creating domain ", "error getting domains "
+
+    async def create(self, inputs: Values, timeout: float) -> str:
+        return self.cloud.zones.create_domain(inputs["domain"], inputs["dnsSec"]).domain
+
+    def told(self, object_id: str, state: Values) -> Values:
+        domain = self.cloud.zones.domain(object_id)
+        return {"domain": domain.domain, "dnsSec": domain.dns_sec, "dateCreated": domain.date_created}
+
+    def update(self, object_id: str, inputs: Values, state: Values) -> None:
+        self.cloud.zones.change_domain(object_id, inputs["dnsSec"])
+
+    def delete(self, object_id: str, state: Values) -> None:
+        self.cloud.zones.delete_domain(object_id)
+
+
+class DnsRecord(Kind):
+    """Any answer that is no record, whatever it says, is taken for a record that is gone."""
+
+    schema, name, gone = DNS_RECORD, "DNS record", ""
+    creating, reading, destroying = "error creating DNS record ", "", "error deleting dns record {id} "
+
+    async def create(self, inputs: Values, timeout: float) -> str:
+        fields = self._changeable(inputs)
+        return self.cloud.zones.create_record(inputs["domain"], type=inputs["type"], **fields).id
+
+    def told(self, object_id: str, state: Values) -> Values:
+        domain, _, number = object_id.rpartition(",")  # "DOMAIN,ID" is what an import names
+        record = self.cloud.zones.record(domain or state["domain"], number)
+        shown = {key: getattr(record, key) for key in ("domain", "type", "name", "data", "ttl")}
+        return {**shown, "priority": record.priority} if record.priority or "priority" in state else shown
+
+    def update(self, object_id: str, inputs: Values, state: Values) -> None:
+        self.cloud.zones.change_record(state["domain"], object_id, **self._changeable(inputs))
+
+    def delete(self, object_id: str, state: Values) -> None:
+        self.cloud.zones.delete_record(state["domain"], object_id)
+
+    def _changeable(self, inputs: Values) -> Values:
+        return {"name": inputs["name"], "data": inputs["data"], "ttl": int(inputs["ttl"]), "priority": int(inputs.get("priority") or 0)}

@@ -65,6 +65,26 @@ class ReservedIp:
 
 
 @dataclass(frozen=True)
+class DnsDomain:
+    domain: str
+    dns_sec: str
+    date_created: str
+
+
+@dataclass(frozen=True)
+class DnsRecord:
+    """name: below the domain, "" for the domain itself."""
+
+    id: str
+    domain: str
+    type: str
+    name: str
+    data: str
+    ttl: int
+    priority: int
+
+
+@dataclass(frozen=True)
 class Order:
     """The body of a request for an instance."""
 

@@ -13,7 +13,7 @@ from rehearsal.plugins.resource import Change, Diff, Failure, Partial, Provider,
 from rehearsal.plugins.vultr import objects, schema
 from rehearsal.plugins.vultr.cloud import Cloud
 from rehearsal.plugins.vultr.instance import Instance, Unfinished
-from rehearsal.plugins.vultr.kinds import FirewallGroup, FirewallRule, Kind, ReservedIp, SSHKey, Values
+from rehearsal.plugins.vultr.kinds import DnsDomain, DnsRecord, FirewallGroup, FirewallRule, Kind, ReservedIp, SSHKey, Values
 from rehearsal.plugins.wire import Properties
 
 VERSION = "2.27.1"  # of ediri-vultr, whose plug-in this stands in for
@@ -43,7 +43,8 @@ class Emulated(resource.Resource):
         found = schema.changes(self._kind.schema, wire.plain(old.outputs), wire.plain(news), frozenset(step.ignored))
         replaces = [key for key in found if inputs[key].replaces]
         detailed = {key: Change[change.upper() + ("_REPLACE" if key in replaces else "")] for key, change in found.items()}
-        return Diff(changes=bool(found), replaces=replaces, detailed=detailed)
+        first = bool(replaces) and self._kind.schema.deletes_first
+        return Diff(changes=bool(found), replaces=replaces, detailed=detailed, delete_before_replace=first)
 
     async def create(self, step: Step, inputs: Properties) -> State:
         if step.preview:
@@ -74,7 +75,8 @@ class Emulated(resource.Resource):
 
     async def delete(self, step: Step, old: State) -> None:
         state = wire.plain(old.outputs)
-        await self._request(f"error destroying {self._kind.name} {old.id} ", lambda: self._kind.delete(old.id, state))
+        words = self._kind.destroying.format(name=self._kind.name, id=old.id)
+        await self._request(words, lambda: self._kind.delete(old.id, state))
 
     async def read(self, step: Step, old: State) -> State | None:
         outputs = await self._read(old.id, wire.plain(old.outputs))
@@ -117,6 +119,8 @@ def provider(cloud: Cloud) -> Provider:
         "vultr:index/firewallGroup:FirewallGroup": FirewallGroup(cloud),
         "vultr:index/firewallRule:FirewallRule": FirewallRule(cloud),
         "vultr:index/reservedIp:ReservedIp": ReservedIp(cloud),
+        "vultr:index/dnsDomain:DnsDomain": DnsDomain(cloud),
+        "vultr:index/dnsRecord:DnsRecord": DnsRecord(cloud),
     }
     functions = {"vultr:index/getInstance:getInstance": _get_instance(instances)}
     return Provider("vultr", VERSION, {token: Emulated(kind) for token, kind in kinds.items()}, functions, _configure)

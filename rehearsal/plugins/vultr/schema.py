@@ -20,17 +20,18 @@ class Property:
     computed: bool = False
     unordered: bool = False
     ignores_case: bool = False
-    default: str | bool | None = None
+    default: str | bool | int | None = None
     only: frozenset[Any] | None = None
 
 
 @dataclass(frozen=True)
 class Resource:
-    """outputs: what the cloud alone says."""
+    """outputs: what the cloud alone says. deletes_first: a replacement does not stand beside the old one."""
 
     inputs: Mapping[str, Property]
     outputs: frozenset[str] = frozenset()
     named: bool = False
+    deletes_first: bool = False
 
 
 def _only(*values: Any) -> frozenset[Any]:
@@ -98,12 +99,32 @@ RESERVED_IP = Resource(
     outputs=frozenset({"instanceId", "subnet", "subnetSize"}),
 )
 
+DNS_DOMAIN = Resource(
+    inputs={"domain": _BOUND, "dnsSec": Property(default="disabled", only=_only("disabled", "enabled"))},
+    outputs=frozenset({"dateCreated"}),
+)
+
+DNS_RECORD = Resource(
+    inputs={
+        "domain": _BOUND,
+        "type": Property(required=True, replaces=True, only=_only("A", "AAAA", "CNAME")),
+        "name": Property(required=True),
+        "data": Property(required=True),
+        "ttl": Property(default=3600),
+        "priority": Property(),
+    },
+    named=True,
+    deletes_first=True,
+)
+
 RESOURCES = {
     "vultr:index/instance:Instance": INSTANCE,
     "vultr:index/sSHKey:SSHKey": SSH_KEY,
     "vultr:index/firewallGroup:FirewallGroup": FIREWALL_GROUP,
     "vultr:index/firewallRule:FirewallRule": FIREWALL_RULE,
     "vultr:index/reservedIp:ReservedIp": RESERVED_IP,
+    "vultr:index/dnsDomain:DnsDomain": DNS_DOMAIN,
+    "vultr:index/dnsRecord:DnsRecord": DNS_RECORD,
 }
 
 

@@ -7,6 +7,7 @@ import dataclasses
 import fcntl
 import json
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -47,7 +48,7 @@ class Store:
         self._path(kind, key).unlink(missing_ok=True)
 
     def _path(self, kind: str, key: str) -> Path:
-        if not key or not key.replace("-", "").isalnum():
+        if not re.fullmatch(r"[\w-]+(\.[\w-]+)*", key, re.ASCII):
             return self.root / kind / "no-such-object.json"
         return self.root / kind / f"{key}.json"
 

@@ -14,6 +14,8 @@ KEY = "vultr:index/sSHKey:SSHKey"
 GROUP = "vultr:index/firewallGroup:FirewallGroup"
 RULE = "vultr:index/firewallRule:FirewallRule"
 ADDRESS = "vultr:index/reservedIp:ReservedIp"
+DOMAIN = "vultr:index/dnsDomain:DnsDomain"
+RECORD = "vultr:index/dnsRecord:DnsRecord"
 
 STATE: dict[str, dict[str, Any]] = {
     INSTANCE: {
@@ -28,6 +30,8 @@ STATE: dict[str, dict[str, Any]] = {
         "notes": "",
     },
     ADDRESS: {"region": "ord", "ipType": "v4", "label": "nimbus"},
+    DOMAIN: {"domain": "lab.org", "dnsSec": "disabled"},
+    RECORD: {"domain": "lab.org", "type": "A", "name": "www", "data": "203.0.113.100", "ttl": 300, "priority": 0},
 }  # fmt: skip
 
 
@@ -73,6 +77,14 @@ def test_the_same_program_changes_nothing(token: str) -> None:
         (ADDRESS, "label", "other", "update"),
         (ADDRESS, "region", "ewr", "replace"),
         (ADDRESS, "ipType", "v6", "replace"),
+        (DOMAIN, "domain", "other.org", "replace"),
+        (DOMAIN, "dnsSec", "enabled", "update"),
+        (RECORD, "domain", "other.org", "replace"),
+        (RECORD, "type", "AAAA", "replace"),
+        (RECORD, "name", "web", "update"),
+        (RECORD, "data", "203.0.113.101", "update"),
+        (RECORD, "ttl", 60, "update"),
+        (RECORD, "ttl", None, "update"),
     ],
 )
 def test_an_edit_means(token: str, key: str, value: Any, means: str) -> None:
@@ -82,6 +94,11 @@ def test_an_edit_means(token: str, key: str, value: Any, means: str) -> None:
 @pytest.mark.parametrize("key", ["firewallGroupId", "hostname", "label", "reservedIpId", "userData", "osId"])
 def test_taking_a_computed_argument_out_of_the_program_is_no_change(key: str) -> None:
     assert outcome(INSTANCE, {key: None}) == {}
+
+
+@pytest.mark.parametrize("priority", [None, 0])
+def test_no_priority_and_priority_0_are_one(priority: int | None) -> None:
+    assert outcome(RECORD, {"priority": priority}) == {}
 
 
 def test_the_order_of_tags_does_not_matter() -> None:
