@@ -65,7 +65,7 @@ def _build(target: Path) -> None:
     for document in DOCUMENTS:
         shutil.copyfile(_module(compiler, environment) / "cmd" / PLUGIN / document, sources / PLUGIN / document)
     bin_folder.mkdir()
-    progress = Progress("plug-ins: building the Kubernetes provider and helm (once; some minutes)", "modules and packages")
+    progress = Progress("plug-ins: building the Kubernetes provider and helm (once; seven minutes)", "modules and packages")
     run(compile_line(compiler, bin_folder), progress, cwd=sources, env=environment)
     (bin_folder / PLUGIN).rename(target / PLUGIN)
     shutil.rmtree(sources)

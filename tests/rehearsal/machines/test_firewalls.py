@@ -48,6 +48,13 @@ def test_a_host_that_did_not_forward_goes_on_forwarding_nothing_of_its_own() -> 
     assert strangers not in firewalls.host(IPv4Address("192.0.2.53"), forwarded_before=True)
 
 
+def test_names_are_asked_of_the_rehearsals_own_server_and_long_answers_of_the_hosts() -> None:
+    lines = {line.strip() for line in firewalls.host(IPv4Address("192.0.2.53"), forwarded_before=True).splitlines()}
+    asked = "iifname hl-internet ip daddr 203.0.113.1"
+    assert {f"{asked} udp dport 53 redirect to :10053", f"{asked} tcp dport 53 dnat ip to 192.0.2.53"} <= lines
+    assert "iifname hl-internet udp dport { 10053, 123 } accept" in lines
+
+
 @pytest.mark.parametrize(("policy", "chains"), [("ACCEPT", set()), ("DROP", {"INPUT", "FORWARD"})])
 def test_the_hosts_own_firewall_is_passed_only_where_it_drops_by_policy(
     policy: str, chains: set[str], monkeypatch: pytest.MonkeyPatch

@@ -30,7 +30,8 @@ def printed():
 
 def start(kubeconfig):
     global here, namespace
-    here = ResourceOptions(provider=k8s.Provider("cluster", kubeconfig=kubeconfig, cluster_identifier="toy"))
+    settings = dict(cluster_identifier="toy", upsert_existing_objects=True, enable_secret_mutable=True)
+    here = ResourceOptions(provider=k8s.Provider("cluster", kubeconfig=kubeconfig, **settings))
     namespace = k8s.core.v1.Namespace("namespace", metadata=dict(name=NAMESPACE), opts=here)
 
 

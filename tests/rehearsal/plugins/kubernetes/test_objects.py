@@ -35,10 +35,41 @@ def test_a_secret_reaches_the_cluster_and_never_the_state_in_plain(lab: Lab) -> 
     assert set(lab.up(SECRET.format(word="hush-hush")).operations.values()) == {"same"}
 
 
-def test_a_secret_of_other_content(lab: Lab) -> None:
+def test_a_secret_of_other_content_is_changed_in_place(lab: Lab) -> None:
     lab.up(SECRET.format(word="one"))
-    print(lab.up(SECRET.format(word="two")).text)
+    before = lab.get("secret", "key")["metadata"]["uid"]
+    assert lab.up(SECRET.format(word="two")).operations["key"] == "update"
+    assert (word(lab), lab.get("secret", "key")["metadata"]["uid"]) == ("two", before)
+
+
+def forget(lab: Lab, name: str) -> None:
+    """What an engine leaves that was killed between a creation and its record."""
+    forgotten = lab.stack.pulumi("state", "delete", lab.stack.state()[name]["urn"], "--yes")
+    assert forgotten.status == 0, forgotten.text
+
+
+def test_what_a_killed_run_has_made_is_taken_over_by_the_next(lab: Lab) -> None:
+    lab.up(SECRET.format(word="one"))
+    before = lab.get("secret", "key")["metadata"]["uid"]
+    forget(lab, "key")
+    assert lab.up(SECRET.format(word="one")).operations["key"] == "create"
+    assert lab.get("secret", "key")["metadata"]["uid"] == before
+
+
+def test_other_content_is_taken_over_by_force_only(lab: Lab) -> None:
+    lab.up(SECRET.format(word="one"))
+    forget(lab, "key")
+    assert "field conflict" in lab.up(SECRET.format(word="two"), fails=True).text
+    assert word(lab) == "one"
+    lab.up(SECRET.format(word="two").replace('name="key"', 'name="key", annotations={"pulumi.com/patchForce": "true"}'))
     assert word(lab) == "two"
+
+
+def test_a_secret_that_somebody_deleted_is_noticed_by_refresh_and_made_again(lab: Lab) -> None:
+    lab.up(SECRET.format(word="one"))
+    lab.plane.ask("--namespace", lab.namespace, "delete", "secret", "key")
+    lab.stack.refresh()
+    assert lab.up(SECRET.format(word="one")).operations["key"] == "create"
 
 
 def test_a_kept_namespace_outlives_the_stack_and_is_taken_over_by_the_next(lab: Lab) -> None:
@@ -47,9 +78,10 @@ stays = ResourceOptions.merge(here, ResourceOptions(retain_on_delete=True))
 k8s.core.v1.Namespace("kept", metadata=dict(name=NAMESPACE + "-kept"), opts=stays)
 """
     lab.up(kept)
+    before = lab.plane.get("namespace", f"{lab.namespace}-kept")["metadata"]["uid"]
     lab.stack.destroy()
-    assert lab.plane.there("namespace", f"{lab.namespace}-kept")
-    print(lab.up(kept).text)
+    assert lab.up(kept).operations["kept"] == "create"
+    assert lab.plane.get("namespace", f"{lab.namespace}-kept")["metadata"]["uid"] == before
     lab.plane.ask("delete", "namespace", f"{lab.namespace}-kept", "--wait=false")
 
 

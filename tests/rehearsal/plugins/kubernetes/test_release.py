@@ -1,7 +1,6 @@
 """helm.v3.Release as the program relies on it: what an edit means, and what a failed or killed run leaves behind."""
 
 import os
-import re
 import signal
 from pathlib import Path
 
@@ -71,10 +70,12 @@ def test_an_installation_that_fails_leaves_nothing_and_the_next_run_installs(lab
     assert lab.greeting() == "hello"
 
 
-def test_values_that_the_charts_schema_refuses_change_nothing(lab: Lab) -> None:
+def test_values_that_the_charts_schema_refuses_pass_a_preview_and_change_nothing(lab: Lab) -> None:
     lab.up(HELLO)
-    refused = lab.up("release(values=dict(replicas=4))", fails=True)
-    assert "replicas" in refused.text
+    wrong = "release(values=dict(replicas=4))"
+    assert lab.stack.preview(f"start(CONFIG)\n{wrong}").operations["shop"] == "update"
+    refused = lab.up(wrong, fails=True)
+    assert "values don't meet the specifications of the schema" in refused.text
     assert lab.revisions() == {"1": "deployed"}
 
 
@@ -135,19 +136,16 @@ def test_destroy_takes_off_release_and_namespace(lab: Lab) -> None:
 
 
 def test_what_goes_with_its_cluster_is_not_taken_off_one_by_one(lab: Lab) -> None:
-    gone = "anchor = local.Command('anchor', create='true')\nrelease(opts=ResourceOptions(deleted_with=anchor))"
-    lab.up(gone)
-    lab.stack.program("start(CONFIG)")
-    assert lab.stack.up("namespace_of = None\nstart(CONFIG)").operations["shop"] == "delete"
-    assert lab.greeting() == "hello"
+    lab.up("anchor = local.Command('anchor', create='true')\nrelease(opts=ResourceOptions(deleted_with=anchor))")
+    assert lab.up("").operations == {"namespace": "same", "shop": "delete", "anchor": "delete"}
+    assert (lab.greeting(), lab.revisions()) == ("hello", {"1": "deployed"})
 
 
 def test_a_name_that_another_release_has_is_refused(lab: Lab) -> None:
     lab.up(HELLO)
     forgotten = lab.stack.pulumi("state", "delete", lab.stack.state()["shop"]["urn"], "--yes")
     assert forgotten.status == 0, forgotten.text
-    refused = lab.up(HELLO, fails=True)
-    assert re.search("cannot re-use a name that is still in use", refused.text)
+    assert "cannot re-use a name that is still in use" in lab.up(HELLO, fails=True).text
 
 
 def test_previews_do_without_the_kubeconfig(lab: Lab) -> None:
@@ -162,7 +160,6 @@ def test_new_credentials_of_the_same_cluster_change_nothing_in_it(lab: Lab) -> N
     lab.stack.up(f"start(printed())\n{HELLO}")
     lab.kubeconfig.write_text(lab.plane.kubeconfig("second"))
     seen = lab.stack.preview()
-    assert "replace" not in {operation for name, operation in seen.operations.items() if name != "kubeconfig"}
-    again = lab.stack.up()
-    assert again.operations["namespace"] == "same"
+    assert "replace" not in {operation for name, operation in seen.steps if name != "kubeconfig"}
+    assert lab.stack.up().operations["namespace"] == "same"
     assert lab.revisions() == {"1": "deployed"}
