@@ -4,9 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from rehearsal import paths
 from rehearsal.machines import edge, machine
 from rehearsal.machines.shell import inside, run, wait_until
 from rehearsal.machines.spec import EdgeRule, Spec
+from rehearsal.plugins.vultr.store import Store
+from rehearsal.plugins.vultr.zones import Zones
 from tests.rehearsal.machines.probe import connects, connects_from, listen
 
 pytestmark = pytest.mark.rehearsal
@@ -65,6 +68,16 @@ def test_the_machine_itself_gets_out_whatever_the_rules(server: Spec) -> None:
     assert machine.run(server.name, ("ping", "-c", "1", "-W", "2", "203.0.113.1")).returncode == 0
     assert machine.run(server.name, ("ping", "-c", "1", "-W", "2", "2001:db8:113::1")).returncode == 0
     assert machine.run(server.name, ("getent", "hosts", "deb.debian.org")).returncode == 0
+
+
+def test_names_of_the_account_resolve_on_the_internet_while_they_are_there(server: Spec) -> None:
+    zones = Zones(Store(paths.state() / "vultr"))
+    zones.create_domain("lab.example.org", "disabled")
+    zones.create_record("lab.example.org", type="A", name="plex", data="203.0.113.151", ttl=300, priority=0)
+    asked = ("getent", "ahostsv4", "plex.lab.example.org")
+    assert "203.0.113.151" in machine.run(server.name, asked).stdout
+    zones.delete_domain("lab.example.org")
+    assert machine.run(server.name, asked).returncode == 2
 
 
 def test_the_guests_root_cannot_open_what_the_provider_closes(server: Spec) -> None:
