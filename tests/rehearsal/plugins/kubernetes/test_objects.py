@@ -42,6 +42,14 @@ def test_a_secret_of_other_content_is_changed_in_place(lab: Lab) -> None:
     assert (word(lab), lab.get("secret", "key")["metadata"]["uid"]) == ("two", before)
 
 
+def test_without_such_a_setting_other_content_is_another_object(lab: Lab) -> None:
+    text = "k8s.core.v1.ConfigMap('map', metadata=dict(name='map', namespace=namespace.metadata.name), data=dict(a={!r}), opts=here)"
+    lab.up(text.format("1"))
+    steps = [operation for operation, name in lab.up(text.format("2")).steps if name == "map"]
+    assert steps[0] == "delete-replaced"
+    assert lab.get("configmap", "map")["data"] == {"a": "2"}
+
+
 def forget(lab: Lab, name: str) -> None:
     """What an engine leaves that was killed between a creation and its record."""
     forgotten = lab.stack.pulumi("state", "delete", lab.stack.state()[name]["urn"], "--yes")

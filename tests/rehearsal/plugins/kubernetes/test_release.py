@@ -1,7 +1,9 @@
 """helm.v3.Release as the program relies on it: what an edit means, and what a failed or killed run leaves behind."""
 
+import gzip
 import os
 import signal
+from base64 import b64decode
 from pathlib import Path
 
 import pytest
@@ -77,6 +79,14 @@ def test_values_that_the_charts_schema_refuses_pass_a_preview_and_change_nothing
     refused = lab.up(wrong, fails=True)
     assert "values don't meet the specifications of the schema" in refused.text
     assert lab.revisions() == {"1": "deployed"}
+
+
+def test_a_secret_value_is_secret_in_the_state_and_in_helms_own_record_only(lab: Lab) -> None:
+    lab.up("release(values=dict(greeting=pulumi.Output.secret('hush-hush')))")
+    assert lab.greeting() == "hush-hush"
+    assert "hush-hush" not in lab.stack.recorded()
+    kept = lab.get("secret", "sh.helm.release.v1.shop.v1")["data"]["release"]
+    assert "hush-hush" in gzip.decompress(b64decode(b64decode(kept))).decode()
 
 
 def kill_in_the_middle(lab: Lab, text: str, status: str) -> None:
