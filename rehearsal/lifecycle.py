@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from config.load import read
-from rehearsal import agent, checks, paths, program, report
+from rehearsal import agent, checks, pages, paths, program, report
+from rehearsal.addons import install as addons
 from rehearsal.engine import install as engine
 from rehearsal.engine.home import home
 from rehearsal.kubernetes import install as kubernetes
@@ -50,6 +51,8 @@ def up() -> int:
             write_env(variables)
         with _stage("kubernetes", seconds):
             kubernetes.ensure()
+        with _stage("addons", seconds):
+            addons.ensure()
         with _stage("machines", seconds):
             homelab = read(STACK)
             lab.up(homelab)
@@ -59,12 +62,22 @@ def up() -> int:
         if status:
             say(f"pulumi ended with status {status}; when its message is dealt with, run `make up` again: it goes on from there")
             return status
+        outputs = json.loads(program.pulumi(variables, "stack", "output", "--json", "--stack", STACK, "--show-secrets"))
+        clients = {name: str(client.address) for name, client in homelab.mesh.clients.items()}
         with _stage("laptop", seconds):
-            rows = _meet(variables, {name: str(client.address) for name, client in homelab.mesh.clients.items()})
-    print(f"\n{report.machines(rows)}\n\n{report.stages(seconds)}")
+            rows = _meet(outputs, clients)
+        with _stage("pages", seconds):
+            found = pages.look(outputs, lab.LAPTOP in clients)
+    print(f"\n{report.machines(rows)}\n")
+    if found:
+        print(f"{report.columns(pages.table(found))}\n")
+    print(report.stages(seconds))
     print(f"plain pulumi on this stack: source {paths.state() / 'env'}; the end of it all: make down")
     if not all(row.complete for row in rows):
         say("some machines do not reach each other over the mesh: see `no answer` above")
+        return 1
+    if not all(page.complete for page in found):
+        say("some applications do not answer: the table says from where, and `kubectl --namespace applications get pods` more")
         return 1
     return 0
 
@@ -81,9 +94,8 @@ def down() -> int:
     return 1 if left else 0
 
 
-def _meet(variables: Mapping[str, str], clients: Mapping[str, str]) -> list[Row]:
+def _meet(outputs: Mapping[str, Any], clients: Mapping[str, str]) -> list[Row]:
     """The laptop joins, and everyone's round-trip times to everyone, as rows."""
-    outputs = json.loads(program.pulumi(variables, "stack", "output", "--json", "--stack", STACK, "--show-secrets"))
     members: dict[str, Any] = outputs["machines"]
     times: dict[str, dict[str, float | None]] = outputs["roundTripTimes"]
     rows = [_row(name, member, times.get(name, {})) for name, member in members.items()]

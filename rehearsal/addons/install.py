@@ -64,7 +64,7 @@ def _build(target: Path) -> None:
     shutil.copytree(_module(compiler, environment) / "deploy" / "crds", target / "crds", ignore=shutil.ignore_patterns("*.md"))
     shutil.copytree(nginx.ensure(), target / "nginx", copy_function=shutil.copy)
     for path in (target, *target.rglob("*")):  # modules are read-only, and images take modes as they are
-        path.chmod(0o755 if path.is_dir() or os.access(path, os.X_OK) and path.suffix != ".yaml" else 0o644)
+        path.chmod(0o755 if path.is_dir() or (os.access(path, os.X_OK) and path.suffix != ".yaml") else 0o644)
 
 
 def compile_line(compiler: Path, output: Path) -> list[str]:
@@ -75,7 +75,7 @@ def compile_line(compiler: Path, output: Path) -> list[str]:
 
 def _module(compiler: Path, environment: dict[str, str]) -> Path:
     """Where the module with the definitions lies."""
-    asked = [compiler, "list", "-m", "-f", "{{.Dir}}", DEFINITIONS]
+    asked = [str(compiler), "list", "-m", "-f", "{{.Dir}}", DEFINITIONS]
     answer = subprocess.run(asked, cwd=BUILD, env=environment, capture_output=True, text=True)
     if answer.returncode or not answer.stdout.strip():
         raise EngineProblem(f"go does not say where {DEFINITIONS} is: {answer.stderr.strip()}")

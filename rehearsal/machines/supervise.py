@@ -10,6 +10,7 @@ import subprocess
 import sys
 from types import FrameType
 
+from rehearsal.addons import install as addons
 from rehearsal.kubernetes import install as kubernetes
 from rehearsal.machines import cgroups, edge, process
 from rehearsal.machines.addresses import BRIDGES, SWITCH
@@ -52,6 +53,7 @@ def command(spec: Spec, root: str, attached: tuple[Attached, ...]) -> tuple[str,
             "--console=pipe",
             *(f"--bind={device}" for device in devices),
             *([f"--bind-ro={kubernetes.folder()}:{kubernetes.PLACE}"] if kubernetes.complete() else []),
+            *([f"--bind-ro={addons.home()}:{addons.PLACE}"] if addons.home().is_dir() else []),
         ),
     )
 

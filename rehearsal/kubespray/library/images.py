@@ -1,7 +1,10 @@
 """Ansible module: container images made of files and folders, imported where containerd has none of that name made of the same.
 
-An image: {"name", "entrypoint": [word]} and, optional, "files": {place: source}, "folders": {place: source}, "environment": {name: value},
-"applets": whether its files are busyboxes, whose commands get links, "binding": [programs that may take ports below 1024, whoever runs them].
+An image: {"name", "entrypoint": [word]} and, optional,
+"files", "folders"    {place: source}
+"environment"         {name: value}
+"applets"             whether its files are busyboxes, whose commands get links
+"binding"             programs that may take ports below 1024, whoever runs them
 """
 
 import hashlib

@@ -121,6 +121,65 @@ def test_an_image_is_the_same_bytes_wherever_it_is_made(tmp_path: Path) -> None:
     assert manifest == [{"Config": "config.json", "RepoTags": ["localhost/one:1"], "Layers": ["layer.tar"]}]
 
 
+def test_an_image_takes_folders_variables_and_the_right_to_low_ports(tmp_path: Path) -> None:
+    images, folder = library("images"), tmp_path / "folder"
+    (folder / "etc").mkdir(parents=True)
+    (folder / "etc" / "passwd").write_text("somebody")
+    (folder / "program").touch(mode=0o755)
+    image = {
+        "name": "a:1",
+        "folders": {"/": str(folder)},
+        "environment": {"VERSION": "1"},
+        "binding": ["/program"],
+        "entrypoint": ["/program"],
+    }
+    with tarfile.open(fileobj=io.BytesIO(images.archive(image))) as tar:
+        config = json.load(tar.extractfile("config.json"))  # type: ignore[arg-type]
+        content = tar.extractfile("layer.tar").read()  # type: ignore[union-attr]
+    assert config["config"]["Env"] == ["PATH=/usr/sbin:/usr/bin:/sbin:/bin", "VERSION=1"]
+    with tarfile.open(fileobj=io.BytesIO(content)) as layer:
+        assert layer.getnames() == ["tmp", "etc/passwd", "program"]
+        assert layer.getmember("program").pax_headers["SCHILY.xattr.security.capability"].encode() == images.BIND
+        assert layer.getmember("program").mode == 0o755 and layer.getmember("etc/passwd").mode == 0o644
+    with pytest.raises(FileNotFoundError, match="has no files"):
+        images.digest({**image, "folders": {"/": str(tmp_path / "absent")}})
+
+
+def test_an_image_is_made_again_when_anything_in_it_has_changed(tmp_path: Path) -> None:
+    digest, program = library("images").digest, tmp_path / "program"
+    program.write_bytes(b"\x7fELF")
+    image = {"name": "localhost/one:1", "files": {"/program": str(program)}, "entrypoint": ["/program"]}
+    before = digest(image)
+    program.touch()
+    assert digest(image) == before
+    assert digest({**image, "environment": {"VERSION": "2"}}) != before
+    program.write_bytes(b"\x7fELF2")
+    assert digest(image) != before
+
+
+def test_what_an_image_was_made_of_is_read_from_its_label(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = """REF TYPE DIGEST SIZE PLATFORMS LABELS
+localhost/one:1 application/vnd.docker sha256:1 5.6 MiB linux/amd64 homelab/made-of=abc,io.cri-containerd.image=managed
+sha256:1 application/vnd.docker sha256:1 5.6 MiB linux/amd64 -
+"""
+    fake = tmp_path / "ctr"
+    fake.write_text(f"#!/bin/sh\ncat <<'E'\n{said}E\n")
+    fake.chmod(0o755)
+    monkeypatch.setattr(module := library("images"), "CTR", (str(fake),))
+    assert module.present() == {"localhost/one:1": "abc", "sha256:1": ""}
+
+
+def test_every_image_that_a_chart_of_the_rehearsal_runs_is_made_on_machines() -> None:
+    tasks = yaml.safe_load((ROLE / "tasks" / "prepare.yml").read_text())
+    made = {image["name"] for task in tasks for image in task.get("images", {}).get("images", [])}
+    used = {
+        found.replace("{{ .Chart.AppVersion }}", "{{ addons_build }}")
+        for template in (FOLDER.parent / "charts").glob("*/templates/*.yaml")
+        for found in re.findall(r"^\s+image: (.+)$", template.read_text(), re.MULTILINE)
+    }
+    assert len(used) == 4 and used <= made
+
+
 def test_the_pod_networks_cards_follow_from_the_addresses_and_differ() -> None:
     card = load(ROLE / "files" / "pod-network").card
     assert card("10.88.0.1") == "0a:58:0a:58:00:01"

@@ -32,6 +32,14 @@ type Server struct {
 	Locations []Location
 }
 
+// Secured is what goes after the port for TLS.
+func (s Server) Secured() string {
+	if s.TLS {
+		return " ssl"
+	}
+	return ""
+}
+
 type Location struct {
 	Match     string
 	Upstream  string
