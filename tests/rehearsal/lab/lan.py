@@ -50,3 +50,16 @@ def no_tinc(lab: Lab) -> Iterator[None]:
     finally:
         for name in machines:
             lab.inside(name, "systemctl", "start", "tinc@homelab")
+
+
+@contextmanager
+def no_uplink() -> Iterator[None]:
+    """The home's router reaches nobody, and nobody reaches it; the LAN is as before."""
+    port = "r-home-outer"  # of the router, in the switch
+    drops = f'iifname "{port}" drop\noifname "{port}" drop'
+    rules = f"table bridge hl_uplink {{\nchain off {{\ntype filter hook forward priority 0\n{drops}\n}}\n}}\n"
+    run(*inside(SWITCH, ("nft", "-f", "-")), stdin=rules)
+    try:
+        yield
+    finally:
+        run(*inside(SWITCH, ("nft", "delete", "table", "bridge", "hl_uplink")))
