@@ -14,10 +14,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from config import ceph
+from config import authority, ceph
 from config.document import ROOT, read_document, stack_file
 from config.edit import Inline, with_secrets
-from config.identities import CEPH, HOST_KEYS, MESH_KEYS, fingerprint, mesh_public, new_host_key, new_mesh_key, ssh_public
+from config.identities import (
+    AUTHORITY,
+    CEPH,
+    HOST_KEYS,
+    MESH_KEYS,
+    fingerprint,
+    mesh_public,
+    new_host_key,
+    new_mesh_key,
+    ssh_public,
+)
 from config.model import Homelab
 from config.passphrase import Box, WrongPassphrase
 from config.problems import Refused
@@ -28,6 +38,8 @@ HINT = """Set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE, as for 
 A stack whose secrets Pulumi Cloud or a key service keeps: `make init STACK={stack} ARGS=--cli` lets pulumi encrypt them."""
 
 Keys = dict[str, dict[str, str]]
+Make = Callable[[Mapping[str, str]], str]
+"""Out of what stands beside it already: a certificate is made for a key."""
 
 
 class Stop(Exception):
@@ -40,7 +52,7 @@ class Kind:
 
     owner: str
     title: str
-    make: Callable[[], str]
+    make: Make
     public: Callable[[str], str]
 
 
@@ -53,11 +65,26 @@ def wanted(homelab: Homelab) -> Wanted:
     rented = [name for name, machine in homelab.machines.items() if machine.rented]
     parts = ceph.PARTS if homelab.storage.filesystem else {}
     found = {
-        HOST_KEYS: {name: Kind(name, "SSH host key", new_host_key, lambda key: fingerprint(ssh_public(key))) for name in rented},
-        MESH_KEYS: {name: Kind(name, "mesh key", new_mesh_key, lambda key: fingerprint(mesh_public(key))) for name in rented},
-        CEPH: {part: Kind("all", *said) for part, said in parts.items()},
+        HOST_KEYS: {name: Kind(name, "SSH host key", alone(new_host_key), lambda key: fingerprint(ssh_public(key))) for name in rented},
+        MESH_KEYS: {name: Kind(name, "mesh key", alone(new_mesh_key), lambda key: fingerprint(mesh_public(key))) for name in rented},
+        CEPH: {part: Kind("all", title, alone(make), check) for part, (title, make, check) in parts.items()},
+        AUTHORITY: signer(homelab.domain) if homelab.certificates.issuer else {},
     }
     return {name: kinds for name, kinds in found.items() if kinds}
+
+
+def alone(make: Callable[[], str]) -> Make:
+    """Whatever else there is."""
+    return lambda beside: make()
+
+
+def signer(domain: str) -> dict[str, Kind]:
+    """The certificate authority's; the key comes first."""
+    make: dict[str, Make] = {
+        "key": alone(authority.new_key),
+        "certificate": lambda beside: authority.new_certificate(beside["key"], domain),
+    }
+    return {part: Kind("all", title, make[part], check) for part, (title, check) in authority.PARTS.items()}
 
 
 @dataclass(frozen=True)
@@ -139,7 +166,7 @@ def init(stack: str, cli: bool, root: Path = ROOT) -> None:
     document = read_document(stack, root)
     kinds = wanted(homelab)
     if not kinds:
-        print(f"{file.name}: no rented machine and no storage, so no identity is needed.")
+        print(f"{file.name}: no rented machine, no storage and no certificates, so no identity is needed.")
         return
     store = open_store(stack, cli, document, root)
     try:
@@ -169,7 +196,7 @@ def complete(have: Keys, kinds: Wanted) -> tuple[Keys, list[Row]]:
     for name, subjects in kinds.items():
         for subject, kind in subjects.items():
             what = "kept" if keys[name].get(subject) else "made"
-            private = keys[name].get(subject) or kind.make()
+            private = keys[name].get(subject) or kind.make(keys[name])
             keys[name][subject] = private
             rows.append(Row(kind.owner, kind.title, what, kind.public(private)))
     return keys, rows

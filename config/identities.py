@@ -20,12 +20,15 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from pydantic import ConfigDict, SecretStr
 
+from config.authority import TOPIC as AUTHORITY
+from config.authority import Authority, authority
 from config.base import FrozenMapping, Model
 from config.ceph import PLACEHOLDER, CephKeys, ceph_keys
 from config.ceph import TOPIC as CEPH
 from config.problems import Problem
 
 __all__ = [
+    "AUTHORITY",
     "CEPH",
     "HOST_KEYS",
     "MESH_KEYS",
@@ -44,13 +47,15 @@ MESH_KEYS = "rentedMeshKeys"
 
 
 class Identities(Model):
-    """Private keys of rented machines by machine name: SSH host keys (OpenSSH PEM) and Tinc keys (PKCS#1 PEM). Ceph's, if there is any."""
+    """Private keys of rented machines by machine name: SSH host keys (OpenSSH PEM) and Tinc keys (PKCS#1 PEM). Ceph's and the
+    certificate authority's, where there is any."""
 
     model_config = ConfigDict(validate_by_name=True)
 
     rented_host_keys: FrozenMapping[str, SecretStr]
     rented_mesh_keys: FrozenMapping[str, SecretStr]
     ceph: CephKeys | None = None
+    authority: Authority | None = None
 
     def host_key(self, machine: str) -> SecretStr:
         """The SSH host key of a rented machine. KeyError for any other name."""
@@ -62,11 +67,13 @@ class Identities(Model):
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """Machines with a placeholder in place of a key, and Ceph if its own are not all there."""
+        """Machines with a placeholder in place of a key, and Ceph and the certificate authority if their own are not all there."""
         both = (self.rented_host_keys, self.rented_mesh_keys)
         machines = {name for keys in both for name, key in keys.items() if key.get_secret_value() == PLACEHOLDER}
         ceph = self.ceph and (self.ceph.fsid, self.ceph.mon_key.get_secret_value(), self.ceph.admin_key.get_secret_value())
-        return (*sorted(machines), *(["Ceph"] if ceph and PLACEHOLDER in ceph else []))
+        signs = self.authority and (self.authority.key.get_secret_value(), self.authority.certificate)
+        others = (("Ceph", ceph), ("the certificate authority", signs))
+        return (*sorted(machines), *(name for name, parts in others if parts and PLACEHOLDER in parts))
 
 
 def new_host_key() -> str:
@@ -116,13 +123,21 @@ def fingerprint(public: str) -> str:
 
 
 def identities(
-    stack: str, rented: Iterable[str], secrets: Mapping[str, Mapping[str, str]], preview: bool, ceph: bool = False
+    stack: str,
+    rented: Iterable[str],
+    secrets: Mapping[str, Mapping[str, str]],
+    preview: bool,
+    ceph: bool = False,
+    signs: bool = False,
 ) -> tuple[Identities, list[Problem]]:
-    """The identities of the rented machines, and of Ceph where it is wanted, out of the decrypted secrets.
+    """The identities of the rented machines, of Ceph and of the certificate authority where they are wanted (`ceph`, `signs`), out of the
+    decrypted secrets.
 
     In a preview missing keys are placeholders, else problems.
     """
     keys, problems = ceph_keys(stack, secrets.get(CEPH, {}), preview) if ceph else (None, [])
+    signer, unsigned = authority(stack, secrets.get(AUTHORITY, {}), preview) if signs else (None, [])
+    problems += unsigned
     chosen: dict[str, dict[str, SecretStr]] = {HOST_KEYS: {}, MESH_KEYS: {}}
     for topic, kind, public in ((HOST_KEYS, "host key", ssh_public), (MESH_KEYS, "mesh key", mesh_public)):
         for machine in rented:
@@ -130,7 +145,7 @@ def identities(
             problem = _problem(key, kind, machine, public, stack, preview)
             chosen[topic][machine] = SecretStr(PLACEHOLDER if key is None else key)
             problems += [Problem(f"homelab:{topic}.{machine}", *problem)] if problem else []
-    return Identities.model_validate({**chosen, "ceph": keys}), problems
+    return Identities.model_validate({**chosen, "ceph": keys, "authority": signer}), problems
 
 
 def _problem(key: str | None, kind: str, machine: str, public: Callable[[str], str], stack: str, preview: bool) -> tuple[str, str] | None:

@@ -2,7 +2,9 @@
 
 from pydantic import ConfigDict, Field, SecretStr
 
+from config.applications import Application, ApplicationName, ApplicationSecrets
 from config.base import FrozenMapping, Model
+from config.charts import Certificates, Ingress, Metrics, Volumes
 from config.identities import Identities
 from config.kubernetes import Kubernetes
 from config.machines import Machine
@@ -22,9 +24,14 @@ class Topics(Model):
         description="Machines by name; the own one with the lowest mesh address is the first node"
     )
     mesh: Mesh = Field(description="The private network between all machines and clients")
-    names: Names = Field(default_factory=lambda: Names.model_validate({}), description="Name servers and time servers")
+    names: Names = Field(default_factory=lambda: Names.model_validate({}), description="Name servers, time servers, public names")
     kubernetes: Kubernetes = Field(default_factory=lambda: Kubernetes.model_validate({}), description="The cluster that Kubespray makes")
     storage: Storage = Field(default_factory=lambda: Storage.model_validate({}), description="Ceph on the disks of the own machines")
+    ingress: Ingress = Field(default_factory=lambda: Ingress.model_validate({}), description="Where web requests come in")
+    certificates: Certificates = Field(default_factory=lambda: Certificates.model_validate({}), description="Who signs certificates")
+    volumes: Volumes = Field(default_factory=lambda: Volumes.model_validate({}), description="Persistent volumes on Ceph")
+    metrics: Metrics = Field(default_factory=lambda: Metrics.model_validate({}), description="Measures of the cluster")
+    applications: FrozenMapping[ApplicationName, Application] = Field({}, description="What runs in the cluster, by name")
 
 
 class Homelab(Topics):
@@ -38,3 +45,4 @@ class Homelab(Topics):
     stack: str
     identities: Identities
     operator_key: SecretStr | None = None
+    application_secrets: ApplicationSecrets = Field({})

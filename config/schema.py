@@ -5,8 +5,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from config.applications import SECRETS as APPLICATION_SECRETS
 from config.model import Topics
-from config.stack import PREFIX, SECRETS
+from config.stack import KEYS, PREFIX
 
 FILE = Path(__file__).with_name("homelab.schema.json")
 _SECRET = {
@@ -23,7 +24,8 @@ def schema() -> dict[str, Any]:
     topics = Topics.model_json_schema()
     definitions = topics.pop("$defs", {})
     known = {f"{PREFIX}{name}": part for name, part in topics["properties"].items()}
-    known |= {f"{PREFIX}{name}": _SECRET for name in SECRETS}
+    known |= {f"{PREFIX}{name}": _SECRET for name in KEYS}
+    known[f"{PREFIX}{APPLICATION_SECRETS}"] = {**_SECRET, "description": "Encrypted: applications and their secret environment variables"}
     names = "|".join(name.removeprefix(PREFIX) for name in known)
     config = {
         "type": "object",

@@ -10,15 +10,18 @@ from typing import Any
 from pydantic import SecretStr, ValidationError
 
 from config import files
+from config.applications import SECRETS as APPLICATION_SECRETS
+from config.applications import ApplicationSecrets
 from config.document import ROOT, read_document
 from config.explain import explain
-from config.identities import CEPH, HOST_KEYS, MESH_KEYS, identities
+from config.identities import AUTHORITY, CEPH, HOST_KEYS, MESH_KEYS, identities
 from config.machines import Machine
 from config.model import Homelab, Topics
 from config.operator import EXAMPLE_KEYS
 from config.problems import Problem, Refused, refuse
 
-SECRETS = (HOST_KEYS, MESH_KEYS, CEPH)
+KEYS = (HOST_KEYS, MESH_KEYS, CEPH, AUTHORITY)
+SECRETS = (*KEYS, APPLICATION_SECRETS)
 PREFIX = "homelab:"
 
 
@@ -27,14 +30,18 @@ def parse(stack: str, topics: Mapping[str, object], secrets: Mapping[str, str], 
 
     `root`: the folder that relative file names start from; without it the operator's files are not looked at.
     """
-    said, problems = _secrets(secrets)
+    said, problems = _secrets({name: text for name, text in secrets.items() if name != APPLICATION_SECRETS})
+    hidden, unread = _application_secrets(secrets.get(APPLICATION_SECRETS, ""))
+    problems += unread
     try:
         understood = Topics.model_validate(dict(topics))
     except ValidationError as error:
         raise Refused(stack, [*explain(error, Topics), *problems]) from None
     rented = [name for name, machine in understood.machines.items() if machine.rented]
-    keys, missing = identities(stack, rented, said, preview, ceph=understood.storage.filesystem is not None)
-    homelab = Homelab(**_fields(understood), stack=stack, identities=keys).model_copy(update={"machines": in_order(understood)})
+    ceph, signs = understood.storage.filesystem is not None, understood.certificates.issuer is not None
+    keys, missing = identities(stack, rented, said, preview, ceph, signs)
+    homelab = Homelab(**_fields(understood), stack=stack, identities=keys)
+    homelab = homelab.model_copy(update={"machines": in_order(understood), "application_secrets": hidden})
     homelab, unreadable = _with_files(homelab, root) if root else (homelab, [])
     refuse(stack, [*problems, *missing, *_example(homelab, preview), *unreadable])
     return homelab
@@ -50,7 +57,10 @@ def read(stack: str, root: Path = ROOT) -> Homelab:
 
 
 def in_plain_text(name: str, stack: str) -> Problem:
-    """Private keys that stand readable in a stack file."""
+    """Private keys, or applications' secrets, that stand readable in a stack file."""
+    if name == APPLICATION_SECRETS:
+        remedy = f"delete it and choose other secrets; write them with `pulumi config set --secret {PREFIX}{name} --stack {stack} <FILE`"
+        return Problem(f"{PREFIX}{name}", "secrets in plain text", remedy)
     remedy = f"delete it: these keys have been shown to this file's readers; then `make init STACK={stack}` makes new ones"
     return Problem(f"{PREFIX}{name}", "private keys in plain text", remedy)
 
@@ -81,10 +91,22 @@ def _secrets(texts: Mapping[str, str]) -> tuple[dict[str, Mapping[str, str]], li
         if isinstance(keys, dict) and all(isinstance(key, str) for key in keys.values()):
             said[name] = keys
         else:
-            message = f"not a JSON object of {'names' if name == CEPH else 'machine names'} and private keys"
-            remedy = "restore it from version control" if name == CEPH else "delete it; `make init` makes it"
+            once = name in (CEPH, AUTHORITY)
+            message = f"not a JSON object of {'names' if once else 'machine names'} and private keys"
+            remedy = "restore it from version control" if once else "delete it; `make init` makes it"
             problems.append(Problem(f"{PREFIX}{name}", message, remedy))
     return said, problems
+
+
+def _application_secrets(text: str) -> tuple[ApplicationSecrets, list[Problem]]:
+    try:
+        said = json.loads(text or "{}")
+    except ValueError:
+        said = None
+    if isinstance(said, dict) and all(isinstance(one, dict) and all(isinstance(v, str) for v in one.values()) for one in said.values()):
+        return {app: {name: SecretStr(value) for name, value in sorted(one.items())} for app, one in sorted(said.items())}, []
+    message = "not a JSON object of applications, each with an object of variables and texts"
+    return {}, [Problem(f"{PREFIX}{APPLICATION_SECRETS}", message, 'write it like {"notes": {"PASSWORD": "…"}}')]
 
 
 def _example(homelab: Homelab, preview: bool) -> list[Problem]:
@@ -117,4 +139,6 @@ def secret_texts(homelab: Homelab) -> tuple[SecretStr, ...]:
     keys = homelab.identities
     known = [homelab.operator_key] if homelab.operator_key else []
     ceph = [keys.ceph.mon_key, keys.ceph.admin_key] if keys.ceph else []
-    return (*keys.rented_host_keys.values(), *keys.rented_mesh_keys.values(), *ceph, *known)
+    signs = [keys.authority.key] if keys.authority else []
+    hidden = [value for values in homelab.application_secrets.values() for value in values.values()]
+    return (*keys.rented_host_keys.values(), *keys.rented_mesh_keys.values(), *ceph, *signs, *known, *hidden)

@@ -33,6 +33,8 @@ __all__ = [
     "Taints",
     "Text",
     "TimeServer",
+    "fqdn",
+    "host_name",
 ]
 
 _ED25519_HEAD = b"\0\0\0\x0bssh-ed25519\0\0\0\x20"
@@ -49,7 +51,8 @@ def _text(value: object) -> object:
     return value
 
 
-def _host_name(value: str) -> str:
+def host_name(value: str) -> str:
+    """One label of a name, as it is. PydanticCustomError (a ValueError) for any other text."""
     if re.fullmatch(_LABEL, value):
         return value
     near = re.sub(r"[^a-z0-9-]", "-", value.lower()).strip("-")[:63].strip("-")
@@ -57,7 +60,8 @@ def _host_name(value: str) -> str:
     raise wrong(f"{shown(value)} is not a host name", f"use lower-case letters, digits and '-', at most 63{hint}")
 
 
-def _fqdn(value: str) -> str:
+def fqdn(value: str) -> str:
+    """A whole domain name, as it is. PydanticCustomError (a ValueError) for any other text."""
     if re.fullmatch(_FQDN, value):
         return value
     raise wrong(f"{shown(value)} is not a domain name", "write it in lower case with at least two parts, for example example.net")
@@ -67,7 +71,7 @@ def _time_server(value: str) -> str:
     try:
         return str(IPv4Address(value))
     except ValueError:
-        return _fqdn(value)
+        return fqdn(value)
 
 
 def _network(value: object) -> object:
@@ -194,8 +198,8 @@ def _taint(value: Any) -> Taint:
 
 
 Text = Annotated[str, BeforeValidator(_text)]
-HostName = Annotated[Text, AfterValidator(_host_name), WithJsonSchema({"type": "string", "pattern": f"^{_LABEL}$"})]
-Fqdn = Annotated[Text, AfterValidator(_fqdn), WithJsonSchema({"type": "string", "format": "hostname"})]
+HostName = Annotated[Text, AfterValidator(host_name), WithJsonSchema({"type": "string", "pattern": f"^{_LABEL}$"})]
+Fqdn = Annotated[Text, AfterValidator(fqdn), WithJsonSchema({"type": "string", "format": "hostname"})]
 TimeServer = Annotated[Text, AfterValidator(_time_server), WithJsonSchema({"type": "string"})]
 Network = Annotated[IPv4Network, BeforeValidator(_network), WithJsonSchema({"type": "string", "examples": ["192.168.2.0/24"]})]
 PrivateNetwork = Annotated[Network, AfterValidator(_private)]
