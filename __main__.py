@@ -8,6 +8,9 @@ from components.machines.fleet import Fleet
 from components.mesh.mesh import Mesh
 from components.plan import plan
 from components.registration import begun
+from components.releases import report as running
+from components.releases.names import Names
+from components.releases.releases import Releases
 from components.storage.storage import Storage
 from config.load import load
 
@@ -17,6 +20,8 @@ fleet = Fleet("fleet", lab.fleet)
 mesh = Mesh("mesh", lab.mesh, fleet.machines, fleet.endpoints)
 storage = Storage("storage", lab.storage, fleet.machines, mesh)
 kubernetes = Kubernetes("kubernetes", lab.kubernetes, fleet.machines, fleet.summary, [mesh, storage])
+Releases("releases", lab.releases, kubernetes.cluster, storage.keys)
+names = Names("names", lab.releases.names, fleet.machines, fleet.addresses)
 
 pulumi.export("machines", fleet.summary)
 pulumi.export("roundTripTimes", mesh.round_trip_times)
@@ -24,6 +29,10 @@ pulumi.export("storage", storage.report)
 pulumi.export("objectStorage", storage.object_keys)
 pulumi.export("kubernetes", report.document(lab.kubernetes))
 pulumi.export("kubeconfig", kubernetes.kubeconfig)
-pulumi.export("clients", kubernetes.bundles(storage.bundles(mesh.clients)))
+pulumi.export("releases", running.document(lab.releases))
+pulumi.export("urls", running.urls(lab.releases))
+pulumi.export("names", names.report)
+pulumi.export("certificateAuthority", lab.releases.certificate)
+pulumi.export("clients", names.bundles(kubernetes.bundles(storage.bundles(mesh.clients))))
 
 pulumi.run(begun)

@@ -36,6 +36,9 @@ def grown(document: Mapping[str, Any], machines: int) -> dict[str, Any]:
         plain = {key: value for key, value in model.items() if key != "disks"}
         members[name] = {**plain, "lan": f"{at_home}/24", "ssh": {**model["ssh"], "hostKey": host_key(name)}, "controlPlane": False}
         mesh["addresses"][name] = in_mesh
+    for said in config.get("homelab:applications", {}).values() if names else ():
+        if "path" in said.get("data", {}) or said.get("mounts"):
+            said.setdefault("machine", next(iter(members)))  # machines without disks do not mount the file system
     return stack
 
 

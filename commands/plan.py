@@ -11,6 +11,7 @@ from commands.converge import words
 from components.kubernetes import report as kubernetes
 from components.machines.plan import PUBLIC_PORTS, Rented
 from components.plan import Plan, plan
+from components.releases import report as releases
 from components.storage import report as storage
 from config.load import read
 from config.model import Homelab
@@ -19,7 +20,7 @@ from config.problems import Refused
 
 
 def report(homelab: Homelab, lab: Plan) -> str:
-    """Machines, links, disks, clients, storage and cluster as tables."""
+    """Machines, links, disks, clients, storage, cluster and what runs in it as tables."""
     head = f"The plan of stack {homelab.stack} for {homelab.domain}"
     parts = [
         head,
@@ -29,6 +30,7 @@ def report(homelab: Homelab, lab: Plan) -> str:
         _disks(homelab),
         storage.text(lab.storage),
         kubernetes.text(lab.kubernetes),
+        releases.text(lab.releases),
     ]
     return "\n\n".join(part for part in parts if part)
 

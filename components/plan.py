@@ -8,6 +8,8 @@ from components.machines import check as machines_check
 from components.machines import plan as machines
 from components.mesh import check as mesh_check
 from components.mesh import plan as mesh
+from components.releases import check as releases_check
+from components.releases import plan as releases
 from components.storage import check as storage_check
 from components.storage import plan as storage
 from config.model import Homelab
@@ -22,18 +24,21 @@ class Plan:
     mesh: mesh.MeshPlan
     storage: storage.StoragePlan
     kubernetes: kubernetes.KubernetesPlan
+    releases: releases.ReleasesPlan
 
 
 def plan(homelab: Homelab) -> Plan:
     """Raises Refused with every problem of meaning in the configuration at once."""
-    checks = (machines_check.check, mesh_check.check, storage_check.check, kubernetes_check.check)
+    checks = (machines_check.check, mesh_check.check, storage_check.check, kubernetes_check.check, releases_check.check)
     problems = [problem for check in checks for problem in check(homelab)]
     if problems:
         raise Refused(homelab.stack, problems)
-    cluster = kubernetes.plan(homelab)
+    cluster, running = kubernetes.plan(homelab), releases.plan(homelab)
+    packages = [*mesh.PACKAGES, *cluster.packages, *running.packages]
     return Plan(
-        fleet=machines.plan(homelab, packages=[*mesh.PACKAGES, *cluster.packages], needs=cluster.needs),
+        fleet=machines.plan(homelab, packages, cluster.needs, running.lan_ports),
         mesh=mesh.plan(homelab),
         storage=storage.plan(homelab),
         kubernetes=cluster,
+        releases=running,
     )

@@ -120,15 +120,18 @@ class Application(Model):
     public: bool = Field(True, description="Whether the Internet reaches it, by the rented machines")
     data: Data | None = Field(None, description="Where it keeps its data; without it nothing is kept")
     mounts: tuple[Mount, ...] = Field((), description="Further folders of the file system")
-    devices: tuple[Device, ...] = Field((), description="Devices of the machine that it uses: /dev/dri; say `on` which machine")
+    devices: tuple[Device, ...] = Field((), description="Devices of the machine that it uses: /dev/dri; say which `machine`")
     host_network: bool = Field(False, description="Whether it uses the machine's own network, as discovery at home needs it")
-    on: HostName | None = Field(None, description="The machine on which it always runs; else any own machine")
+    machine: HostName | None = Field(None, description="The machine on which it always runs; else any own machine")
     memory: Size | None = Field(None, description="What it may use at most; else what its kind says")
     cpus: Cpus | None = Field(None, description="Processors that are kept for it, for example 0.5; else what its kind says")
     environment: FrozenMapping[Variable, Text] = Field({}, description="Environment variables; secret ones: homelab:applicationSecrets")
     probe: WebPath | None = Field(None, description="A page that answers when it is well; else the one of its kind")
-    chart: Chart | None = Field(None, description="In place of all this: a chart of your own")
-    values: FrozenMapping[str, JsonValue] = Field({}, description="Values of that chart")
+    deadline: int = Field(180, ge=30, le=3600, description="Seconds after which a start or a change that is not well is taken back")
+    chart: Chart | None = Field(None, description="In place of a kind: a chart of your own")
+    values: FrozenMapping[str, JsonValue] = Field(
+        {}, description="Further values of its chart; they win over what follows from the other keys"
+    )
 
 
 ApplicationSecrets = Mapping[str, Mapping[str, SecretStr]]

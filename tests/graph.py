@@ -15,6 +15,7 @@ import pulumi
 import yaml
 from pulumi.runtime import mocks, rpc, settings
 
+from config import authority
 from config.ceph import new_fsid, new_key
 from config.identities import new_host_key, new_mesh_key, ssh_public
 from config.operator import EXAMPLE_KEYS
@@ -137,11 +138,14 @@ def _open(value: Any) -> Any:
 
 @cache
 def identities() -> dict[str, str]:
-    """Fresh keys for nimbus and for Ceph: those of the stack files are encrypted."""
+    """Fresh keys for nimbus, Ceph and the certificate authority, and a secret of an application: those of the stack files are encrypted."""
+    signs = authority.new_key()
+    certificate = authority.new_certificate(signs, "homelab.test")
     return {
         "homelab:rentedHostKeys": json.dumps({"nimbus": new_host_key()}),
         "homelab:rentedMeshKeys": json.dumps({"nimbus": new_mesh_key()}),
         "homelab:ceph": json.dumps({"fsid": new_fsid(), "monKey": new_key(), "adminKey": new_key()}),
+        "homelab:certificateAuthority": json.dumps({"key": signs, "certificate": certificate}),
     }
 
 
@@ -149,6 +153,15 @@ def said_in(stack: str) -> dict[str, Any]:
     """The plain keys of a stack file."""
     said = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
     return {key: value for key, value in said.items() if not (isinstance(value, dict) and "secure" in value)}
+
+
+RUNNING = ("ingress", "certificates", "volumes", "metrics", "applications")
+
+
+def nothing_runs(said: dict[str, Any]) -> None:
+    """Takes away what needs a cluster, or storage below it."""
+    for topic in RUNNING:
+        said.pop(f"homelab:{topic}", None)
 
 
 def with_own_key(said: dict[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import pulumi
 from pulumi_command import local
 
 from components.kubernetes import folder
+from components.kubernetes.cluster import Cluster
 from components.kubernetes.plan import KubernetesPlan
 from components.remote.machine import Machine
 from components.remote.script import RemoteScript
@@ -31,6 +32,8 @@ class Kubernetes(pulumi.ComponentResource):
 
     kubeconfig: pulumi.Output[str]
     """The operator's, a context for each own control-plane machine. Secret; empty without a cluster."""
+    cluster: Cluster | None
+    """The cluster, for what runs in it; None without one."""
 
     def __init__(
         self,
@@ -45,8 +48,13 @@ class Kubernetes(pulumi.ComponentResource):
         self._name, self._plan, self._machines = name, plan, machines
         for warning in plan.warnings:
             pulumi.log.warn(warning, self)
-        self._admin = pulumi.Output.secret(self._build(targets, before) if plan.enabled else "")
-        self.kubeconfig = pulumi.Output.secret(self._admin.apply(plan.kubeconfig)) if plan.enabled else self._admin
+        self.cluster, self._admin = None, pulumi.Output.secret("")
+        self.kubeconfig = self._admin
+        if plan.enabled:
+            converge, self._admin = self._build(targets, before)
+            self.kubeconfig = pulumi.Output.secret(self._admin.apply(plan.kubeconfig))
+            asked = sorted(plan.servers, key=lambda machine: machine != plan.context)
+            self.cluster = Cluster(self.kubeconfig, converge, asked, targets)
         self.register_outputs({})
 
     def bundles(self, clients: Mapping[str, Bundle]) -> dict[str, Bundle]:
@@ -60,8 +68,10 @@ class Kubernetes(pulumi.ComponentResource):
         bundle, admin = known
         return {"files": {**bundle["files"], KUBECONFIG: self._plan.client_kubeconfig(admin)}}
 
-    def _build(self, targets: pulumi.Output[dict[str, dict[str, Any]]], before: Sequence[pulumi.Resource]) -> pulumi.Output[str]:
-        """The cluster's own admin.conf."""
+    def _build(
+        self, targets: pulumi.Output[dict[str, dict[str, Any]]], before: Sequence[pulumi.Resource]
+    ) -> tuple[pulumi.Resource, pulumi.Output[str]]:
+        """The converge step, and the cluster's own admin.conf."""
         plan = self._plan
         sent = [self._send(targets)] if plan.folder else []
         runner = self._do("runner", plan.runner_document(self._digest), sent, plan.runner_arguments, deadline=HOURS // 2)
@@ -70,7 +80,8 @@ class Kubernetes(pulumi.ComponentResource):
         said: pulumi.Output[str] = pulumi.Output.secret(systems.apply(self._converge_document))
         converge = self._do("converge", said, [*before, *trusting], plan.converge_arguments, deadline=2 * HOURS)
         # Its input is what converge found: the playbooks issue new credentials each time they run.
-        return self._do("kubeconfig", converge.stdout, [converge], deadline=60, public=False).stdout
+        admin = self._do("kubeconfig", converge.stdout, [converge], deadline=60, public=False).stdout
+        return converge, pulumi.Output.secret(admin)
 
     @cached_property
     def _digest(self) -> str:

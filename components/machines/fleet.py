@@ -24,6 +24,8 @@ class Fleet(pulumi.ComponentResource):
     machines: Mapping[str, Machine]
     endpoints: Mapping[str, pulumi.Output[str]]
     """The public addresses of the rented machines."""
+    addresses: Mapping[str, Mapping[str, pulumi.Output[str]]]
+    """The same by kind of DNS record: A, and AAAA where a machine has one."""
     summary: pulumi.Output[dict[str, dict[str, Any]]]
     """Machine -> how it is reached and what it is, for people and for `make do`."""
 
@@ -33,7 +35,9 @@ class Fleet(pulumi.ComponentResource):
         self._met = {key: self._meet(machine) for key, machine in plan.machines.items()}
         gate, scripts = self._preflight(), version()
         self.machines = {key: self._equip(machine, gate, scripts) for key, machine in plan.machines.items()}
-        self.endpoints = {key: met.host for key, met in self._met.items() if isinstance(met, VultrServer)}
+        rented = {key: met for key, met in self._met.items() if isinstance(met, VultrServer)}
+        self.endpoints = {key: met.host for key, met in rented.items()}
+        self.addresses = {key: met.addresses for key, met in rented.items()}
         self.summary = pulumi.Output.all(**{key: met.host for key, met in self._met.items()}).apply(self._summarise)
         self.register_outputs({"machines": self.summary})
 

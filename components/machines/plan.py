@@ -101,10 +101,18 @@ class FleetPlan:
         return {name: "rented" if isinstance(machine.access, Rented) else "own" for name, machine in self.machines.items()}
 
 
-def plan(homelab: Homelab, packages: Sequence[str], needs: Mapping[str, Mapping[str, Any]] | None = None) -> FleetPlan:
-    """`packages`: what the features need on every machine; `needs`: machine -> what more its preflight expects, for a feature."""
+def plan(
+    homelab: Homelab,
+    packages: Sequence[str],
+    needs: Mapping[str, Mapping[str, Any]] | None = None,
+    lan_ports: Sequence[tuple[str, int]] = (),
+) -> FleetPlan:
+    """What the features ask for: `packages` on every machine; `needs`: machine -> what more its preflight expects; `lan_ports` that own
+    machines open to their LAN."""
     return FleetPlan(
-        machines={name: _machine(homelab, name, said, packages, (needs or {}).get(name, {})) for name, said in homelab.machines.items()},
+        machines={
+            name: _machine(homelab, name, said, packages, (needs or {}).get(name, {}), lan_ports) for name, said in homelab.machines.items()
+        },
         key_file=str(homelab.operator.private_key_file) if homelab.operator.private_key_file else None,
         private_key=homelab.operator_key,
     )
@@ -119,14 +127,16 @@ def ssh_networks(homelab: Homelab, machine: Machine) -> list[str]:
     return [str(network) for network in collapse_addresses(near)]
 
 
-def _machine(homelab: Homelab, name: str, said: Machine, packages: Sequence[str], needs: Mapping[str, Any]) -> MachinePlan:
+def _machine(
+    homelab: Homelab, name: str, said: Machine, packages: Sequence[str], needs: Mapping[str, Any], lan_ports: Sequence[tuple[str, int]]
+) -> MachinePlan:
     return MachinePlan(
         name=name,
         site=said.site,
         mesh_address=homelab.mesh.addresses[name],
         access=_rented(homelab, name, said) if said.vultr else _own(homelab, name, said),
         base=_base(homelab, name, packages),
-        firewall=_firewall(homelab, name, said),
+        firewall=_firewall(homelab, name, said, lan_ports),
         expectation={**_expectation(homelab, name, said), **needs},
         time_servers=[*map(str, homelab.names.time_servers)],
     )
@@ -169,9 +179,9 @@ def _base(homelab: Homelab, name: str, packages: Sequence[str]) -> str:
     return json.dumps(said, sort_keys=True)
 
 
-def _firewall(homelab: Homelab, name: str, said: Machine) -> str:
+def _firewall(homelab: Homelab, name: str, said: Machine, lan_ports: Sequence[tuple[str, int]]) -> str:
     open_to = ssh_networks(homelab, said)
-    rules = _public_rules() if said.lan is None else _lan_rules(said, open_to)
+    rules = _public_rules() if said.lan is None else _lan_rules(said, open_to, lan_ports)
     ruleset = render(
         "machines",
         "firewall.nft.j2",
@@ -201,13 +211,14 @@ def _public_rules() -> list[str]:
     return [f"{protocol} dport {port} accept" for protocol, port in PUBLIC_PORTS]
 
 
-def _lan_rules(said: Machine, open_to: Sequence[str]) -> list[str]:
+def _lan_rules(said: Machine, open_to: Sequence[str], lan_ports: Sequence[tuple[str, int]]) -> list[str]:
     assert said.lan and said.ssh
     near, everyone = said.lan.network, ", ".join(open_to)
     return [
         f"ip saddr {{ {everyone} }} tcp dport {{ {said.ssh.port}, {API_PORT} }} accept",
         f"ip saddr {near} tcp dport {PORT} accept",
         f"ip saddr {near} udp dport {PORT} accept",
+        *(f"ip saddr {near} {protocol} dport {port} accept" for protocol, port in lan_ports),
     ]
 
 

@@ -1,6 +1,7 @@
 """A rented machine at Vultr: bought once, kept at one address, never replaced by accident."""
 
 import json
+from collections.abc import Mapping
 
 import ediri_vultr as vultr
 import pulumi
@@ -22,6 +23,8 @@ class VultrServer(pulumi.ComponentResource):
 
     anchor: pulumi.CustomResource
     host: pulumi.Output[str]
+    addresses: Mapping[str, pulumi.Output[str]]
+    """Its public ones by kind of DNS record: A, and AAAA where it has one."""
     met: pulumi.Resource
     connection: remote.ConnectionArgs
 
@@ -42,6 +45,7 @@ class VultrServer(pulumi.ComponentResource):
         server = self._server(key, group, address, rules)
         self.anchor = server
         self.host = pulumi.Output.all(address.subnet, server.main_ip).apply(_address)
+        self.addresses = {"A": self.host, **({"AAAA": server.v6_main_ip} if access.ipv6 else {})}
         self.met = self._contact(fleet)
         self.connection = connection(self.host, 22, "root", access.host_key, fleet)
         self.register_outputs({"host": self.host})

@@ -7,6 +7,7 @@ import pytest
 from components.kubernetes import check as kubernetes
 from components.machines import check as machines
 from components.mesh import check as mesh
+from components.releases import check as releases
 from components.storage import check as storage
 from config.problems import Refused, refuse
 from config.stack import read
@@ -20,7 +21,8 @@ def understood(file: Path, root: Path) -> None:
     (root / f"Pulumi.{file.stem}.yaml").write_text(file.read_text())
     (root / "known_hosts").write_text(KNOWN_HOSTS)
     homelab = read(file.stem, root)
-    refuse(file.stem, machines.check(homelab) + mesh.check(homelab) + storage.check(homelab) + kubernetes.check(homelab))
+    checks = (machines, mesh, storage, kubernetes, releases)
+    refuse(file.stem, [problem for part in checks for problem in part.check(homelab)])
 
 
 @pytest.mark.parametrize("stem", sorted(file.stem for file in (CORPUS / "valid").iterdir()))

@@ -83,7 +83,7 @@ def test_what_was_in_the_file_stays_comments_too(root: Path) -> None:
     before = (root / "Pulumi.home.yaml").read_text().splitlines()
     after = (root / "Pulumi.mine.yaml").read_text().splitlines()
     assert [line for line in before if line not in after and not line.startswith("encryptionsalt")] == []
-    assert len(after) == len(before) + 6  # three secrets, two lines each
+    assert len(after) == len(before) + 8  # four secrets, two lines each
 
 
 def test_a_second_run_changes_nothing(root: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,6 +8,7 @@ import pulumi
 import pytest
 from pulumi.runtime import mocks
 
+from config import authority
 from config.ceph import new_fsid, new_key
 from config.document import ROOT, parse_yaml
 from config.identities import new_host_key, new_mesh_key
@@ -76,8 +77,14 @@ def test_an_update_without_identities_is_refused(loaded: Load) -> None:
 
 def test_an_update_with_identities_loads_them_without_a_warning(loaded: Load, warnings: list[str]) -> None:
     host, mesh, ceph = new_host_key(), new_mesh_key(), {"fsid": new_fsid(), "monKey": new_key(), "adminKey": new_key()}
-    secrets = {"rentedHostKeys": json.dumps({"nimbus": host}), "rentedMeshKeys": json.dumps({"nimbus": mesh}), "ceph": json.dumps(ceph)}
+    key = authority.new_key()
+    signs = {"key": key, "certificate": authority.new_certificate(key, "homelab.test")}
+    hidden = {"notes": {"PASSWORD": "sensitive"}}
+    known = {"rentedHostKeys": {"nimbus": host}, "rentedMeshKeys": {"nimbus": mesh}, "ceph": ceph}
+    secrets = {name: json.dumps(said) for name, said in {**known, "certificateAuthority": signs, "applicationSecrets": hidden}.items()}
     homelab = loaded(False, tuple(secrets), **secrets)
+    assert homelab.identities.authority and homelab.identities.authority.certificate == signs["certificate"]
+    assert homelab.application_secrets["notes"]["PASSWORD"].get_secret_value() == "sensitive"
     assert homelab.identities.host_key("nimbus").get_secret_value() == host
     assert homelab.identities.mesh_key("nimbus").get_secret_value() == mesh
     assert homelab.identities.ceph and homelab.identities.ceph.mon_key.get_secret_value() == ceph["monKey"]
@@ -85,7 +92,8 @@ def test_an_update_with_identities_loads_them_without_a_warning(loaded: Load, wa
 
 
 def test_the_empty_default_of_an_identity_is_no_identity(loaded: Load, warnings: list[str]) -> None:
-    assert loaded(rentedHostKeys="", rentedMeshKeys="", ceph="").identities.missing == ("nimbus", "Ceph")
+    none = dict.fromkeys(SECRETS, "")
+    assert loaded(**none).identities.missing == ("nimbus", "Ceph", "the certificate authority")
 
 
 def test_identities_in_plain_text_are_refused(loaded: Load) -> None:

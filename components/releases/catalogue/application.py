@@ -26,7 +26,7 @@ def values(
         "mounts": [_mount(mount, mount_point) for mount in said.mounts],
         "devices": [*said.devices],
         "hostNetwork": said.host_network,
-        "node": said.on or "",
+        "node": said.machine or "",
         "environment": dict(said.environment),
         "secretName": secret,
         **_resources(said),

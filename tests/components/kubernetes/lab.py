@@ -11,6 +11,7 @@ from config.identities import new_host_key
 from config.kubernetes import Kubernetes
 from config.model import Homelab
 from config.stack import read
+from tests.components.releases.lab import nothing_runs
 
 CHECKSUM = "sha256:" + "0123456789abcdef" * 4
 RELEASE = {"version": "v2.31.0", "checksum": CHECKSUM}
@@ -23,7 +24,8 @@ def lab(stack: str = "home", machines: Any = None, **said: Any) -> Homelab:
     found = machines(dict(homelab.machines)) if machines else homelab.machines
     keys = {name: _key() for name, machine in found.items() if machine.rented}
     identities = homelab.identities.model_copy(update={"rented_host_keys": keys})
-    update = {"kubernetes": Kubernetes.model_validate(plain), "machines": found, "identities": identities}
+    nothing = {} if plain["kubespray"] else nothing_runs(homelab)
+    update = {**nothing, "kubernetes": Kubernetes.model_validate(plain), "machines": found, "identities": identities}
     return homelab.model_copy(update=update)
 
 

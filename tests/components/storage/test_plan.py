@@ -12,6 +12,7 @@ from components.storage import packages
 from components.storage.layout import monitors, safe
 from config.ceph import CephKeys, new_fsid, new_key
 from config.load import read
+from tests.components.releases.lab import nothing_runs
 from tests.graph import ROOT
 
 FSID, MON, ADMIN = new_fsid(), new_key(), new_key()
@@ -22,7 +23,8 @@ def planned(stack="dev", **storage):
     keys = CephKeys(fsid=FSID, mon_key=SecretStr(MON), admin_key=SecretStr(ADMIN))
     said = homelab.storage.model_copy(update=storage)
     identities = homelab.identities.model_copy(update={"ceph": keys if said.filesystem else None})
-    return plan(homelab.model_copy(update={"storage": said, "identities": identities})).storage
+    nothing = {} if said.filesystem else nothing_runs(homelab)
+    return plan(homelab.model_copy(update={**nothing, "storage": said, "identities": identities})).storage
 
 
 @pytest.fixture(scope="module")
