@@ -34,6 +34,12 @@ def _url(value: str) -> str:
     raise wrong(f"{shown(value)} is not the address of a chart repository", "write https://…, the folder that has index.yaml")
 
 
+def _email(value: str) -> str:
+    if re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", value):
+        return value
+    raise wrong(f"{shown(value)} is not a mail address", "write for example you@example.net")
+
+
 def _pattern(form: str) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", "pattern": f"^{form}$"})
 
@@ -42,7 +48,7 @@ ChartVersion = Annotated[Text, AfterValidator(_version), _pattern(_VERSION)]
 OciAddress = Annotated[Text, AfterValidator(_oci), _pattern(_OCI)]
 RepositoryUrl = Annotated[Text, AfterValidator(_url), _pattern(_URL)]
 ChartName = Annotated[Text, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
-Email = Annotated[Text, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
+Email = Annotated[Text, AfterValidator(_email), WithJsonSchema({"type": "string", "format": "email"})]
 
 
 class Chart(Model):

@@ -3,11 +3,13 @@
 import re
 from collections.abc import Iterator
 
-from components.releases.catalogue.application import volume_name
+from components.releases.catalogue.application import kept, volume_name
 from components.releases.catalogue.ingress import PORTS, READY_PORT
 from components.releases.naming import PORT as NAMES_PORT
 from components.storage.check import DAEMONS, TAKEN
 from components.storage.layout import layout
+from components.storage.memory import budget
+from components.storage.units import gib
 from config.applications import SECRETS, Application
 from config.explain import nearest
 from config.model import Homelab
@@ -59,7 +61,7 @@ def data(homelab: Homelab) -> Iterator[Problem]:
         if said.data.claim and not volumes[said.data.claim.class_]:
             kind = said.data.claim.class_
             yield Problem(
-                f"{path}.data.claim", f"a claim without volumes to fill it: there are none of class {kind}", f"add homelab:volumes.{kind}"
+                f"{path}.data.claim", f"a claim that nothing fills: there are no volumes of class {kind}", f"add homelab:volumes.{kind}"
             )
 
 
@@ -141,6 +143,17 @@ def ports(homelab: Homelab) -> Iterator[Problem]:
             yield Problem(f"{path}.port", f"{port} is the port of {other} too, on the same machine's network", "choose another port")
 
 
+def memory(homelab: Homelab) -> Iterator[Problem]:
+    """What is kept for a pod must be there on some machine, or it never starts."""
+    found = {name: room for name in _workers(homelab) if (room := budget(homelab, name))}
+    for path, _, said in _ours(homelab):
+        rooms = [room for name, room in found.items() if said.machine in (None, name)]
+        if said.memory and rooms and kept(said.memory) > max(room.for_pods for room in rooms):
+            best = max(rooms, key=lambda room: room.for_pods)
+            message = f"half of {said.memory} is kept for it, and {best.machine} has {gib(best.for_pods)} for pods"
+            yield Problem(f"{path}.memory", message, "write less, or let the machine keep less for others (`make plan` shows how)")
+
+
 def secrets(homelab: Homelab) -> Iterator[Problem]:
     for name, hidden in homelab.application_secrets.items():
         path = f"homelab:{SECRETS}.{name}"
@@ -155,4 +168,4 @@ def secrets(homelab: Homelab) -> Iterator[Problem]:
                 yield Problem(f"{path}.{variable}", f"stands in {APPLICATIONS}.{name}.environment too", "keep it here only")
 
 
-RULES = (own_charts, complete, data, folders, shared, mounts, machines, ports, secrets)
+RULES = (own_charts, complete, data, folders, shared, mounts, machines, ports, memory, secrets)

@@ -33,6 +33,11 @@ def values(
     }
 
 
+def kept(memory: int) -> int:
+    """Of the memory that it may use, what is kept for it: half."""
+    return memory // 2
+
+
 def volume_name(mount: Mount) -> str:
     """media/films -> media-films."""
     return "".join(sign if sign.isalnum() else "-" for sign in mount.path.lower()).strip("-")[:52].strip("-")
@@ -57,9 +62,8 @@ def _mount(mount: Mount, mount_point: str) -> dict[str, JsonValue]:
 
 
 def _resources(said: Application) -> dict[str, JsonValue]:
-    """Half of the memory it may use is kept for it."""
     requests: dict[str, JsonValue] = {"cpu": f"{round(said.cpus * 1000)}m"} if said.cpus else {}
     if said.memory is None:
         return {"resources": {"requests": requests}} if requests else {}
-    kept: dict[str, JsonValue] = {"memory": quantity(said.memory // 2)}
-    return {"resources": {"requests": {**requests, **kept}, "limits": {"memory": quantity(said.memory)}}}
+    asked: dict[str, JsonValue] = {**requests, "memory": quantity(kept(said.memory))}
+    return {"resources": {"requests": asked, "limits": {"memory": quantity(said.memory)}}}
