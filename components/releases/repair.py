@@ -55,7 +55,8 @@ def hook(name: str, act: Act, cluster: Cluster) -> pulumi.ResourceHook:
         known = await cluster.targets.future() or {}
         inputs = about.new_inputs or {}
         line, deadline = command(act, inputs)
-        ended = await asked([Target.read(known[machine]) for machine in cluster.control_plane if machine in known], line, deadline)
+        there = [Target.read(known[machine]) for machine in cluster.control_plane if machine in known]
+        ended = await asked(there, line, deadline, run)
         level, text = verdict(f"{inputs['namespace']}/{inputs['name']}", ended)
         if text:
             (pulumi.log.warn if level == "warn" else pulumi.log.info)(text)
@@ -64,10 +65,7 @@ def hook(name: str, act: Act, cluster: Cluster) -> pulumi.ResourceHook:
 
 
 async def asked(
-    targets: Sequence[Target],
-    line: str,
-    deadline: int,
-    ask: Callable[..., CompletedProcess[str]] = run,
+    targets: Sequence[Target], line: str, deadline: int, ask: Callable[..., CompletedProcess[str]]
 ) -> Sequence[tuple[str, CompletedProcess[str]]]:
     """One after the other until one answers."""
     ended: list[tuple[str, CompletedProcess[str]]] = []

@@ -29,6 +29,14 @@ def test_the_firewall_of_a_rented_machine_is_exactly_this(fleet):
     assert ruleset(fleet, "nimbus") == (ROOT / "tests/golden/nimbus.firewall.nft").read_text().splitlines()
 
 
+def test_what_runs_is_open_to_a_home_machine_s_own_lan_and_nobody_else():
+    machines = whole(read("dev")).fleet
+    added = {*ruleset(machines, "absis")} - {*ruleset(plan(read("dev"), packages=[]), "absis")}
+    ports = (("tcp", 80), ("tcp", 443), ("tcp", 53), ("udp", 53))
+    assert added == {f"        ip saddr 192.168.77.0/24 {protocol} dport {port} accept" for protocol, port in ports}
+    assert ruleset(machines, "nimbus") == ruleset(plan(read("dev"), packages=[]), "nimbus")
+
+
 def test_no_firewall_flushes_the_tables_of_others(fleet):
     assert not [name for name in fleet.machines if "flush" in "\n".join(ruleset(fleet, name))]
 
