@@ -51,7 +51,7 @@ spec:
           - path: /
             pathType: Prefix
             backend:
-              service: {name: {{ $name }}, port: {name: http}}
+              service: {name: {{ $name }}, port: {number: {{ $v.port }}}}
     {{- end }}
 {{- end }}
 

@@ -1,0 +1,24 @@
+"""Official charts are rendered where their folders are; where they are not, the run says that they were not."""
+
+import os
+
+import pytest
+
+CHARTS = "HOMELAB_CHARTS"
+MESSAGE = f"NOT RUN: {{}} checks of official charts, for {CHARTS} names no folder with them (docs/facts/charts.md)"
+_left_out = pytest.StashKey[int]()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Taken out and told of, neither passed nor skipped: nobody may take what never ran for shown. Behind the choice by markers."""
+    without = [item for item in items if "official" in getattr(item, "fixturenames", ()) and not os.environ.get(CHARTS)]
+    if without:
+        config.stash[_left_out] = len(without)
+        config.hook.pytest_deselected(items=without)
+        items[:] = [item for item in items if item not in without]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if count := config.stash.get(_left_out, 0):
+        terminalreporter.write_line(MESSAGE.format(count), yellow=True)
