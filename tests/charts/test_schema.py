@@ -7,6 +7,7 @@ import pytest
 import yaml
 from jsonschema import Draft7Validator
 
+from tests.charts.values import join
 from tests.graph import ROOT
 
 CHARTS = ROOT / "charts"
@@ -30,13 +31,6 @@ def defaults(chart: str) -> Any:
 def over(said: Any) -> Any:
     """The defaults with the least that has to be said and `said`, joined as Helm joins values: null takes a default away."""
     return join(join(defaults("application"), yaml.safe_load((CHARTS / "application/ci/values.yaml").read_text())), said)
-
-
-def join(below: Any, above: Any) -> Any:
-    if not isinstance(below, dict) or not isinstance(above, dict):
-        return above
-    joined = {key: join(below.get(key), above[key]) if key in above else value for key, value in {**above, **below}.items()}
-    return {key: value for key, value in joined.items() if value is not None or key not in above}
 
 
 def described(chart: str) -> Any:
