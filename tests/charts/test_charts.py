@@ -206,7 +206,7 @@ def test_the_certificate_is_asked_for_once():
 def test_an_acme_server_is_answered_by_the_ingress_that_asks():
     """A second Ingress for the host, which cert-manager makes by itself, loses against the first at this ingress."""
     said = one(render("application", {**SERVED, "hosts": ["a.example.net"]}), "Ingress", "app-public")["metadata"]["annotations"]
-    assert said["acme.cert-manager.io/http01-edit-in-place"] == said["cert-manager.io/issue-temporary-certificate"] == "true"
+    assert said["acme.cert-manager.io/http01-edit-in-place"] == "true"
 
 
 def test_web_sockets_and_large_uploads_pass_the_ingress():

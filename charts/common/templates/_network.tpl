@@ -29,10 +29,9 @@ metadata:
   annotations:
     {{- if and .first $v.ingress.issuer }}
     cert-manager.io/cluster-issuer: {{ $v.ingress.issuer | quote }}
-    # The question of an ACME server is answered by this Ingress: a second one for the same host would not be served, and without any
-    # certificate neither would this.
+    # The question of an ACME server is answered by this Ingress, with a certificate for the meantime: a second one for the same host would
+    # not be served, nor would one without a certificate.
     acme.cert-manager.io/http01-edit-in-place: "true"
-    cert-manager.io/issue-temporary-certificate: "true"
     {{- end }}
     nginx.org/websocket-services: {{ $name | quote }}
     nginx.org/client-max-body-size: "0"
