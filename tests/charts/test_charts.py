@@ -1,13 +1,11 @@
 """Our own charts as helm renders them: one rule a test. Needs the rehearsal's helm, and no cluster."""
 
-import shutil
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from tests.charts.rendering import CASES, CHARTS, GOLDEN, LEAST, NAMES, SERVED, golden, one, parsed, render, run
+from tests.charts.rendering import CHARTS, GOLDEN, LEAST, NAMES, SERVED, golden, one, render, run
 
 pytestmark = pytest.mark.engine
 ROOTS = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "KILL", "NET_BIND_SERVICE", "SETGID", "SETUID"]
@@ -306,24 +304,3 @@ def test_helm_itself_refuses_what_the_schema_refuses(chart):
     values = {**LEAST.get(chart, {}), "imgae": {}}
     done = run("template", "app", str(CHARTS / chart), values=values)
     assert done.returncode != 0 and "imgae" in done.stderr
-
-
-@pytest.mark.parametrize(
-    ("chart", "values", "words"),
-    [
-        ("plex", CASES["plex"], ["https://plex.example.net", "Its data is in /srv/archive/apps/plex"]),
-        ("plex", DEVICES, ["name that machine in `node`", "no data that stays"]),
-        ("home-assistant", CASES["home-assistant"], ["Its data is in the claim app"]),
-        ("application", {}, ["http://app.default.svc:80"]),
-    ],
-)
-def test_after_an_installation_people_are_told_where_it_is(tmp_path, chart, values, words):
-    """helm prints NOTES.txt only where there is a cluster, so that its one line stands in an object here."""
-    copy = Path(shutil.copytree(CHARTS / chart, tmp_path / "chart"))
-    notes = (copy / "templates/NOTES.txt").read_text()
-    assert notes == '{{- include "common.notes" . }}\n'
-    (copy / "templates/notes.yaml").write_text('kind: Notes\nmetadata: {name: notes}\ntext: {{ include "common.notes" . | toJson }}\n')
-    done = run("template", "app", str(copy), values={**LEAST.get(chart, {}), **values})
-    assert done.returncode == 0, done.stderr
-    said = one(parsed(done.stdout), "Notes")["text"]
-    assert [word for word in words if word not in said] == [], said

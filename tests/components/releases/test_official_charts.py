@@ -1,16 +1,19 @@
-"""Official charts with our values: what they accept, and what becomes of it. Needs the charts in the folder HOMELAB_CHARTS, the helm of
-the rehearsal, and no cluster; nothing of them is in this repository."""
+"""Official charts with our values: what they accept, and what becomes of it. Needs the charts in the folder HOMELAB_CHARTS, helm and
+an API server of the rehearsal, and no machine; nothing of them is in this repository."""
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from jsonschema import Draft7Validator
 
 from components.storage.access import VOLUMES
 from config.stack import read
+from rehearsal.kubernetes import install
 from tests.charts.rendering import one
 from tests.components.releases.conftest import CHARTS
 from tests.components.releases.official import (
@@ -26,6 +29,7 @@ from tests.components.releases.official import (
     rendered,
     template,
 )
+from tests.rehearsal.plugins.kubernetes.control_plane import ControlPlane, control_plane
 
 pytestmark = [pytest.mark.engine, pytest.mark.usefixtures("official")]
 ENTRANCES = ("ingress-public", "ingress-home")
@@ -42,6 +46,12 @@ def official() -> Path:
         found, wanted = described(releases[key])["version"], releases[key].version
         assert found == wanted, f"{CHARTS}/{folder(releases[key]).name} is version {found}, {wanted} is pinned"
     return Path(os.environ[CHARTS])
+
+
+@pytest.fixture(scope="module")
+def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    with control_plane(install.ensure(), tmp_path_factory.mktemp("plane")) as running:
+        yield running
 
 
 def arguments(key: str) -> list[str]:
@@ -77,6 +87,16 @@ def test_that_schema_can_refuse():
     release = planned().releases["ingress-public"]
     assert complaints(release, {"controller": {"kind": "daemonsett"}})
     assert complaints(planned().releases["certificates"], {"crdss": {}})
+
+
+@pytest.mark.parametrize("key", CATALOGUE)
+def test_an_api_server_knows_every_field_and_takes_it(plane, tmp_path, key):
+    namespace = planned().releases[key].namespace
+    if not plane.there("namespace", namespace):
+        plane.ask("create", "namespace", namespace)
+    file = tmp_path / "objects.yaml"
+    file.write_text(yaml.safe_dump_all(rendered(key)))
+    plane.ask("apply", "--dry-run=server", "--validate=strict", "--namespace", namespace, f"--filename={file}")
 
 
 @pytest.mark.parametrize("key", CATALOGUE)

@@ -39,7 +39,7 @@ def test_an_application_becomes_what_its_configuration_says(stack, key):
     [container] = spec["containers"]
     assert said.image is None or container["image"] == said.image
     assert spec.get("hostNetwork", False) == said.host_network
-    assert spec.get("nodeSelector", {}).get("kubernetes.io/hostname") == said.on
+    assert spec.get("nodeSelector", {}).get("kubernetes.io/hostname") == said.machine
     assert {each["mountPath"] for each in container.get("volumeMounts", [])} >= {
         *said.devices,
         *(mount.mount_path for mount in said.mounts),
