@@ -106,6 +106,7 @@ def control_plane(programs: Path, folder: Path) -> Iterator[ControlPlane]:
                 f"--secure-port={api}",
                 f"--cert-dir={folder}/serving",
                 "--endpoint-reconciler-type=none",
+                "--allow-privileged=true",  # as clusters have it; without it no pod may ask for a device
                 "--authorization-mode=RBAC",
                 f"--token-auth-file={folder}/tokens.csv",
                 "--service-account-issuer=https://kubernetes.default.svc",
