@@ -71,6 +71,12 @@ def test_a_chart_says_which_version_of_its_program_it_is_for(chart):
     assert str(described(chart)["appVersion"]) == defaults(chart)["image"]["tag"]
 
 
+def test_all_charts_use_the_same_tools_and_the_rehearsal_has_that_image():
+    [tools] = {str(defaults(chart)["tools"]): defaults(chart)["tools"] for chart in NAMES}.values()
+    playbook = (ROOT / "rehearsal/kubespray/roles/cluster/tasks/prepare.yml").read_text()
+    assert f"name: {tools['repository']}:{tools['tag']}," in playbook
+
+
 def image(**said: Any) -> dict[str, Any]:
     return {"image": said}
 
