@@ -195,6 +195,14 @@ def test_every_class_gets_an_ingress_and_all_show_one_certificate():
         assert [rule["host"] for rule in each["spec"]["rules"]] == ["a.example.net", "b.example.net"]
 
 
+def test_without_anybody_who_signs_it_is_plain_http():
+    plain = {"hosts": ["plex.example.net"], "ingress": {"classes": ["home"]}}
+    assert "tls" not in one(render("plex", plain), "Ingress")["spec"]
+    assert variables("plex", **plain)["ADVERTISE_IP"] == "http://plex.example.net:80"
+    own = {"hosts": ["a.example.net"], "ingress": {"classes": ["home"], "secretName": "mine"}}
+    assert one(render("application", own), "Ingress")["spec"]["tls"][0]["secretName"] == "mine"
+
+
 def test_the_certificate_is_asked_for_once():
     objects = render("application", {**SERVED, "hosts": ["a.example.net"]})
     asked = {each["metadata"]["name"] for each in objects if "cert-manager.io/cluster-issuer" in each["metadata"].get("annotations", {})}

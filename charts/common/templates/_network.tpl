@@ -12,6 +12,11 @@ spec:
     - {name: http, port: {{ .Values.port }}, targetPort: http, protocol: TCP}
 {{- end }}
 
+{{- /* Whether there is a certificate: somebody signs it, or it comes from elsewhere. */ -}}
+{{- define "common.secured" -}}
+{{- if or .Values.ingress.issuer .Values.ingress.secretName }}yes{{ end -}}
+{{- end }}
+
 {{- /*
 One a class, since a controller serves exactly one. All of them show the certificate that cert-manager is asked for once, on the first.
 WebSockets, uploads of any size and long answers are what applications at home need; the ingress allows none of it by itself.
@@ -39,9 +44,11 @@ metadata:
     nginx.org/proxy-send-timeout: 1h
 spec:
   ingressClassName: {{ .class | quote }}
+  {{- if include "common.secured" $ }}
   tls:
     - hosts: {{ toJson $v.hosts }}
       secretName: {{ $v.ingress.secretName | default (printf "%s-tls" $name) | quote }}
+  {{- end }}
   rules:
     {{- range $v.hosts }}
     - host: {{ . | quote }}

@@ -1,7 +1,7 @@
 {{- define "common.notes" -}}
 {{- $v := .Values -}}
-{{- range $v.hosts }}
-https://{{ . }}
+{{- range ternary $v.hosts list (gt (len $v.ingress.classes) 0) }}
+{{ ternary "https" "http" (eq (include "common.secured" $) "yes") }}://{{ . }}
 {{- else }}
 {{ .Release.Name }} answers inside the cluster at http://{{ .Release.Name }}.{{ .Release.Namespace }}.svc:{{ $v.port }}
 {{- end }}
