@@ -73,8 +73,8 @@ def test_a_chart_says_which_version_of_its_program_it_is_for(chart):
 
 def test_all_charts_use_the_same_tools_and_the_rehearsal_has_that_image():
     [tools] = {str(defaults(chart)["tools"]): defaults(chart)["tools"] for chart in NAMES}.values()
-    playbook = (ROOT / "rehearsal/kubespray/roles/cluster/tasks/prepare.yml").read_text()
-    assert f"name: {tools['repository']}:{tools['tag']}," in playbook
+    variables = yaml.safe_load((ROOT / "rehearsal/kubespray/roles/cluster/defaults/main.yml").read_text())
+    assert f"{tools['repository']}:{tools['tag']}" == variables["tools_image"]
 
 
 def image(**said: Any) -> dict[str, Any]:
