@@ -49,7 +49,7 @@ class Node:
 class Graph:
     nodes: dict[str, Node] = field(default_factory=dict)
     outputs: dict[str, Any] = field(default_factory=dict)
-    hooks: dict[str, pulumi.ResourceHook] = field(default_factory=dict)
+    hooks: dict[str, pulumi.ResourceHook | pulumi.ErrorHook] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> Node:
         return self.nodes[name]
@@ -102,6 +102,9 @@ class Hooks:
     graph: Graph
 
     def register_resource_hook(self, hook: pulumi.ResourceHook) -> None:
+        self.graph.hooks[hook.name] = hook
+
+    def register_error_hook(self, hook: pulumi.ErrorHook) -> None:
         self.graph.hooks[hook.name] = hook
 
 

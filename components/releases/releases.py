@@ -8,11 +8,11 @@ from pulumi_kubernetes import Provider
 from pulumi_kubernetes.helm.v3 import Release as HelmRelease
 
 from components.kubernetes.cluster import Cluster
+from components.releases import hooks
 from components.releases.catalogue.certificates import AUTHORITY
 from components.releases.catalogue.certificates import NAMESPACE as CERTIFICATES
 from components.releases.objects import ISSUER, NAMESPACE, SECRET, Object
 from components.releases.plan import ReleasesPlan, StorageSecret
-from components.releases.repair import hook
 from components.releases.selection import APPLICATIONS, HISTORY, Release, issuer_key, secret_name
 
 VERSION_VARIABLE = "HOMELAB_SECRETS_VERSION"
@@ -54,8 +54,9 @@ class Releases(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
         self._hooks = pulumi.ResourceHookBinding(
-            before_create=[hook(f"{name}-repair-create", "create", cluster)],
-            before_update=[hook(f"{name}-repair-update", "update", cluster)],
+            before_create=[hooks.before(f"{name}-repair-create", "create", cluster)],
+            before_update=[hooks.before(f"{name}-repair-update", "update", cluster)],
+            on_error=[hooks.failed(f"{name}-why", cluster)],
         )
         # The data of applications is claimed in their namespace: it stays, whatever the program says.
         spaces = {space: self._object(f"namespace-{space}", NAMESPACE, space, {}, keep=space == APPLICATIONS) for space in plan.namespaces}
@@ -133,5 +134,5 @@ class Releases(pulumi.ComponentResource):
         more = pulumi.ResourceOptions(additional_secret_outputs=hidden, retain_on_delete=keep or None)
         return Object(f"{self._name}-{role}", kind, called, said, pulumi.ResourceOptions.merge(self._opts(after), more), namespace)
 
-    def _opts(self, after: Sequence[pulumi.Resource], hooks: pulumi.ResourceHookBinding | None = None) -> pulumi.ResourceOptions:
-        return pulumi.ResourceOptions(parent=self, provider=self._provider, depends_on=[*after], deleted_with=self._anchor, hooks=hooks)
+    def _opts(self, after: Sequence[pulumi.Resource], around: pulumi.ResourceHookBinding | None = None) -> pulumi.ResourceOptions:
+        return pulumi.ResourceOptions(parent=self, provider=self._provider, depends_on=[*after], deleted_with=self._anchor, hooks=around)

@@ -1,4 +1,4 @@
-"""Before Helm is asked: whom the hook asks, and what it makes of the answer."""
+"""Before Helm is asked and after it has failed: whom the hooks ask, and what they make of the answer."""
 
 import asyncio
 from subprocess import CompletedProcess
@@ -8,7 +8,7 @@ import pulumi
 import pytest
 
 from components.kubernetes.cluster import Cluster
-from components.releases import repair
+from components.releases import hooks
 from components.remote.ssh import Target
 from tests.graph import Graph, stack_graph
 
@@ -24,13 +24,13 @@ def target(name: str) -> Target:
 
 
 def test_the_script_may_wait_as_long_as_helm_and_not_be_cut_off_meanwhile() -> None:
-    line, deadline = repair.command("update", INPUTS)
+    line, deadline = hooks.repairing("update", INPUTS)
     assert line.endswith("remote/run --deadline 240 releases/repair update applications plex 180") and deadline == 240
 
 
 @pytest.mark.parametrize("inputs", [{"namespace": "a", "name": "b; reboot"}, {"namespace": "$(reboot)", "name": "b"}])
 def test_a_name_is_an_argument_whatever_it_holds(inputs: dict[str, str]) -> None:
-    line, _ = repair.command("create", inputs)
+    line, _ = hooks.repairing("create", inputs)
     assert "'b; reboot'" in line or "'$(reboot)'" in line
 
 
@@ -42,21 +42,21 @@ def test_machines_are_asked_until_one_answers() -> None:
         asked.append(one.name)
         return answers[one.name]
 
-    ended = asyncio.run(repair.asked([target(name) for name in answers], "line", 1, ask))
-    assert asked == ["leviathan", "absis"] and repair.verdict("a/b", ended) == ("info", "said")
+    ended = asyncio.run(hooks.asked([target(name) for name in answers], "line", 1, ask))
+    assert asked == ["leviathan", "absis"] and hooks.verdict("a/b", ended) == ("info", "said")
 
 
 def test_nothing_to_do_is_not_worth_a_word() -> None:
-    assert repair.verdict("a/b", [("leviathan", done(0))])[1] == ""
+    assert hooks.verdict("a/b", [("leviathan", done(0))])[1] == ""
 
 
 def test_a_machine_that_could_not_look_is_named_with_its_reason() -> None:
-    level, text = repair.verdict("a/b", [("leviathan", done(1, "", "kubectl get: no\nUnable to connect"))])
+    level, text = hooks.verdict("a/b", [("leviathan", done(1, "", "kubectl get: no\nUnable to connect"))])
     assert level == "warn" and "a/b: leviathan could not see" in text and "Unable to connect" in text
 
 
 def test_when_none_answers_the_run_goes_on_and_says_what_is_not_known() -> None:
-    level, text = repair.verdict("a/b", [("leviathan", done(255)), ("absis", done(124))])
+    level, text = hooks.verdict("a/b", [("leviathan", done(255)), ("absis", done(124))])
     assert level == "warn" and "none of leviathan, absis answers" in text
 
 
@@ -68,7 +68,7 @@ def test_the_hook_asks_own_control_plane_machines_and_hands_their_words_on(run: 
         asked.append((one.name, line))
         return done(0, "revision 2 is current again\n")
 
-    monkeypatch.setattr(repair, "run", ask)
+    monkeypatch.setattr(hooks, "run", ask)
     monkeypatch.setattr(pulumi.log, "info", said.append)
     about = pulumi.ResourceHookArgs("urn", "", "releases-app-plex", "", new_inputs=INPUTS)
 
@@ -76,7 +76,7 @@ def test_the_hook_asks_own_control_plane_machines_and_hands_their_words_on(run: 
         known = {name: target(name).document() for name in ("leviathan", "absis", "nimbus")}
         nothing = pulumi.Output.from_input("")
         cluster = Cluster(nothing, pulumi.ComponentResource("a:b:C", "c"), ["absis", "leviathan"], pulumi.Output.from_input(known))
-        made = repair.hook("repair", "update", cluster)
+        made = hooks.before("repair", "update", cluster)
         pulumi.Output.from_input(made.callback(about)).apply(lambda _: None)
 
     run(program)
@@ -89,9 +89,40 @@ def graph(request: pytest.FixtureRequest) -> Graph:
     return stack_graph(request.param)
 
 
+def test_a_failure_is_explained_by_what_the_cluster_said_and_never_tried_again(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    said: list[str] = []
+    ended: list[bool] = []
+
+    def ask(one: Target, line: str, *, deadline: float) -> CompletedProcess[str]:
+        asked.append(line)
+        return done(0, "  Pod plex-1: Failed: no such image\n")
+
+    monkeypatch.setattr(hooks, "run", ask)
+    monkeypatch.setattr(pulumi.log, "error", said.append)
+    about = pulumi.ErrorHookArgs("urn", "", "releases-app-plex", "", new_inputs=INPUTS, failed_operation="update", errors=["timed out"])
+
+    def program() -> None:
+        nothing = pulumi.Output.from_input("")
+        known = pulumi.Output.from_input({"absis": target("absis").document()})
+        cluster = Cluster(nothing, pulumi.ComponentResource("a:b:C", "c"), ["absis"], known)
+        pulumi.Output.from_input(hooks.failed("why", cluster).callback(about)).apply(ended.append)
+
+    run(program)
+    assert asked[0].endswith("releases/why applications plex 420") and ended == [False]
+    assert said == ["applications/plex did not get well. What the cluster said of it meanwhile:\n  Pod plex-1: Failed: no such image"]
+
+
+def test_of_a_failure_that_nobody_can_explain_nothing_is_made_up() -> None:
+    assert (
+        hooks.reasons("a/b", [("leviathan", done(255)), ("absis", done(1, "", "no"))]) == "" == hooks.reasons("a/b", [("absis", done(0))])
+    )
+
+
 def test_every_release_is_looked_at_before_it_is_created_and_before_it_is_changed(graph: Graph) -> None:
     releases = graph.all("kubernetes:helm.sh/v3:Release")
     assert releases
     for name, node in releases.items():
-        hooks = node.request.hooks
-        assert ([*hooks.before_create], [*hooks.before_update]) == (["releases-repair-create"], ["releases-repair-update"]), name
+        said = node.request.hooks
+        assert ([*said.before_create], [*said.before_update]) == (["releases-repair-create"], ["releases-repair-update"]), name
+        assert [*said.on_error] == ["releases-why"], name
