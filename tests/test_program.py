@@ -222,6 +222,12 @@ def test_what_is_in_the_cluster_goes_with_it_and_by_one_provider(graph):
     assert provider.inputs["clusterIdentifier"].startswith("homelab-") and provider.inputs["upsertExistingObjects"] == "true"
 
 
+def test_what_a_killed_run_has_made_is_taken_over_and_a_changed_secret_is_never_away(graph):
+    assert graph["releases-cluster"].inputs["enableSecretMutable"] == "true"
+    for name, node in graph.all(*(f"kubernetes:{kind}" for kind in OBJECTS)).items():
+        assert node.inputs["metadata"]["annotations"] == {"pulumi.com/patchForce": "true"}, name
+
+
 def test_the_applications_namespace_stays_whatever_the_program_says(graph):
     kept = {name for name, node in in_the_cluster(graph).items() if node.request.retainOnDelete}
     assert kept == {"releases-namespace-applications"}
@@ -255,7 +261,7 @@ def test_secrets_of_the_cluster_are_secrets_of_the_state_too(graph):
 def test_volumes_are_made_by_a_user_that_may_do_no_more(dev):
     said = dev["releases-files-key"].inputs
     assert said["stringData"] == {"userID": "kubernetes-filesystem", "userKey": "KEY of kubernetes-filesystem"}
-    assert said["metadata"] == {"name": "csi-cephfs-secret", "namespace": "volumes-files"}
+    assert (said["metadata"]["name"], said["metadata"]["namespace"]) == ("csi-cephfs-secret", "volumes-files")
 
 
 def test_the_authority_signs_in_cert_manager_s_namespace_and_its_certificate_is_an_output(graph):

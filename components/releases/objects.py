@@ -8,6 +8,9 @@ from typing import Any
 
 import pulumi
 
+FORCE = {"pulumi.com/patchForce": "true"}
+"""Fields of an object that a killed run has made still belong to that run; without this the next one may not change them."""
+
 NAMESPACE, SECRET, ISSUER = "core/v1:Namespace", "core/v1:Secret", "cert-manager.io/v1:ClusterIssuer"
 
 
@@ -18,7 +21,7 @@ class Object(pulumi.CustomResource):
         self, name: str, kind: str, called: str, said: Mapping[str, Any], opts: pulumi.ResourceOptions, namespace: str | None = None
     ) -> None:
         group, _, last = kind.partition(":")
-        metadata = {"name": called, **({"namespace": namespace} if namespace else {})}
+        metadata = {"name": called, "annotations": FORCE, **({"namespace": namespace} if namespace else {})}
         head = {"apiVersion": group.removeprefix("core/"), "kind": last, "metadata": metadata}
         super().__init__(f"kubernetes:{kind}", name, {**head, **said}, opts)
 

@@ -51,6 +51,8 @@ class Releases(pulumi.ComponentResource):
             cluster_identifier=plan.identifier,
             # What a killed run has made, and what stayed when a namespace left the program, is taken over.
             upsert_existing_objects=True,
+            # Else a changed Secret is deleted first, and a pod that starts meanwhile does not find it.
+            enable_secret_mutable=True,
             opts=pulumi.ResourceOptions(parent=self),
         )
         self._hooks = pulumi.ResourceHookBinding(
