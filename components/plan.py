@@ -36,7 +36,7 @@ def plan(homelab: Homelab) -> Plan:
     cluster, running = kubernetes.plan(homelab), releases.plan(homelab)
     packages = [*mesh.PACKAGES, *cluster.packages, *running.packages]
     return Plan(
-        fleet=machines.plan(homelab, packages, cluster.needs, running.lan_ports),
+        fleet=machines.plan(homelab, packages, cluster.needs, running.opened),
         mesh=mesh.plan(homelab),
         storage=storage.plan(homelab),
         kubernetes=cluster,

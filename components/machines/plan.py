@@ -105,13 +105,14 @@ def plan(
     homelab: Homelab,
     packages: Sequence[str],
     needs: Mapping[str, Mapping[str, Any]] | None = None,
-    lan_ports: Sequence[tuple[str, int]] = (),
+    opened: Mapping[str, Sequence[str]] | None = None,
 ) -> FleetPlan:
-    """What the features ask for: `packages` on every machine; `needs`: machine -> what more its preflight expects; `lan_ports` that own
-    machines open to their LAN."""
+    """What the features ask for: `packages` on every machine; `needs`: machine -> what more its preflight expects; `opened`: own machine ->
+    what it lets in from its LAN, as nft says it."""
     return FleetPlan(
         machines={
-            name: _machine(homelab, name, said, packages, (needs or {}).get(name, {}), lan_ports) for name, said in homelab.machines.items()
+            name: _machine(homelab, name, said, packages, (needs or {}).get(name, {}), (opened or {}).get(name, ()))
+            for name, said in homelab.machines.items()
         },
         key_file=str(homelab.operator.private_key_file) if homelab.operator.private_key_file else None,
         private_key=homelab.operator_key,
@@ -128,7 +129,7 @@ def ssh_networks(homelab: Homelab, machine: Machine) -> list[str]:
 
 
 def _machine(
-    homelab: Homelab, name: str, said: Machine, packages: Sequence[str], needs: Mapping[str, Any], lan_ports: Sequence[tuple[str, int]]
+    homelab: Homelab, name: str, said: Machine, packages: Sequence[str], needs: Mapping[str, Any], opened: Sequence[str]
 ) -> MachinePlan:
     return MachinePlan(
         name=name,
@@ -136,7 +137,7 @@ def _machine(
         mesh_address=homelab.mesh.addresses[name],
         access=_rented(homelab, name, said) if said.vultr else _own(homelab, name, said),
         base=_base(homelab, name, packages),
-        firewall=_firewall(homelab, name, said, lan_ports),
+        firewall=_firewall(homelab, name, said, opened),
         expectation={**_expectation(homelab, name, said), **needs},
         time_servers=[*map(str, homelab.names.time_servers)],
     )
@@ -179,9 +180,9 @@ def _base(homelab: Homelab, name: str, packages: Sequence[str]) -> str:
     return json.dumps(said, sort_keys=True)
 
 
-def _firewall(homelab: Homelab, name: str, said: Machine, lan_ports: Sequence[tuple[str, int]]) -> str:
+def _firewall(homelab: Homelab, name: str, said: Machine, opened: Sequence[str]) -> str:
     open_to = ssh_networks(homelab, said)
-    rules = _public_rules() if said.lan is None else _lan_rules(said, open_to, lan_ports)
+    rules = _public_rules() if said.lan is None else _lan_rules(said, open_to, opened)
     ruleset = render(
         "machines",
         "firewall.nft.j2",
@@ -211,14 +212,14 @@ def _public_rules() -> list[str]:
     return [f"{protocol} dport {port} accept" for protocol, port in PUBLIC_PORTS]
 
 
-def _lan_rules(said: Machine, open_to: Sequence[str], lan_ports: Sequence[tuple[str, int]]) -> list[str]:
+def _lan_rules(said: Machine, open_to: Sequence[str], opened: Sequence[str]) -> list[str]:
     assert said.lan and said.ssh
     near, everyone = said.lan.network, ", ".join(open_to)
     return [
         f"ip saddr {{ {everyone} }} tcp dport {{ {said.ssh.port}, {API_PORT} }} accept",
         f"ip saddr {near} tcp dport {PORT} accept",
         f"ip saddr {near} udp dport {PORT} accept",
-        *(f"ip saddr {near} {protocol} dport {port} accept" for protocol, port in lan_ports),
+        *(f"ip saddr {near} {what} accept" for what in opened),
     ]
 
 

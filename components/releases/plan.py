@@ -12,6 +12,7 @@ from pydantic import JsonValue
 from components.releases import naming
 from components.releases.catalogue import block, files
 from components.releases.hosts import Host, hosts
+from components.releases.lan import opened
 from components.releases.naming import NamesPlan
 from components.releases.selection import Release, catalogue, issuer_of, issuers
 from components.releases.warnings import warnings
@@ -20,9 +21,6 @@ from config.applications import ApplicationSecrets
 from config.authority import Authority
 from config.document import ROOT
 from config.model import Homelab
-
-LAN_PORTS = (("tcp", 80), ("tcp", 443))
-NAME_PORTS = (("tcp", naming.PORT), ("udp", naming.PORT))
 
 
 @dataclass(frozen=True)
@@ -38,7 +36,7 @@ class StorageSecret:
 class ReleasesPlan:
     """Everything in the cluster; empty without one. `releases` by key, each after what it needs; `issuers`: ClusterIssuer -> spec.
 
-    `hosts`: application -> its name; `signers`: application -> who signs for it.
+    `hosts`: application -> its name; `signers`: application -> who signs for it. `opened`: own machine -> what it lets in from its LAN.
     """
 
     identifier: str
@@ -49,7 +47,7 @@ class ReleasesPlan:
     authority: Authority | None
     secrets: ApplicationSecrets
     names: NamesPlan
-    lan_ports: Sequence[tuple[str, int]]
+    opened: Mapping[str, Sequence[str]]
     warnings: Sequence[str]
 
     @property
@@ -89,7 +87,6 @@ def plan(homelab: Homelab, root: Path = ROOT) -> ReleasesPlan:
     there = homelab.kubernetes.kubespray is not None
     known = hosts(homelab) if there else {}
     names = naming.plan(homelab)
-    home = bool(there and homelab.ingress.home)
     return ReleasesPlan(
         identifier=f"homelab-{homelab.stack}",
         releases=catalogue(homelab, root) if there else {},
@@ -99,6 +96,6 @@ def plan(homelab: Homelab, root: Path = ROOT) -> ReleasesPlan:
         authority=homelab.identities.authority if there else None,
         secrets=homelab.application_secrets if there else {},
         names=names,
-        lan_ports=[*(LAN_PORTS if home else ()), *(NAME_PORTS if names.lan_served else ())],
+        opened=opened(homelab) if there else {},
         warnings=warnings(homelab) if there else [],
     )

@@ -32,8 +32,8 @@ def test_the_firewall_of_a_rented_machine_is_exactly_this(fleet):
 def test_what_runs_is_open_to_a_home_machine_s_own_lan_and_nobody_else():
     machines = whole(read("dev")).fleet
     added = {*ruleset(machines, "absis")} - {*ruleset(plan(read("dev"), packages=[]), "absis")}
-    ports = (("tcp", 80), ("tcp", 443), ("tcp", 53), ("udp", 53))
-    assert added == {f"        ip saddr 192.168.77.0/24 {protocol} dport {port} accept" for protocol, port in ports}
+    opened = ("tcp dport { 80, 443 }", "meta l4proto { tcp, udp } th dport 53")
+    assert added == {f"        ip saddr 192.168.77.0/24 {what} accept" for what in opened}
     assert ruleset(machines, "nimbus") == ruleset(plan(read("dev"), packages=[]), "nimbus")
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from components.releases.lan import DISCOVERY, SERVED, WEB
 from components.releases.naming import HOSTS_FILE
 from tests.components.releases.lab import app, planned
 
@@ -48,7 +49,7 @@ def test_only_own_machines_answer(dev: Any) -> None:
 
 def test_a_lan_that_asks_another_server_is_left_alone() -> None:
     names = planned("dev", names={"lanServer": False})
-    assert [*names.names.servers["absis"]] == ["mesh"] and ("udp", 53) not in names.lan_ports and ("tcp", 443) in names.lan_ports
+    assert [*names.names.servers["absis"]] == ["mesh"] and names.opened["absis"] == [WEB]
     assert names.names.router_lines(names.names.lan["home"])[0] == "address=/home-assistant.homelab.test/192.168.77.10"
 
 
@@ -57,8 +58,20 @@ def test_a_router_is_told_whom_to_ask(dev: Any) -> None:
 
 
 def test_the_home_s_web_and_its_name_server_are_open_to_the_lan_only_where_they_are() -> None:
-    assert {*planned("dev").lan_ports} == {("tcp", 80), ("tcp", 443), ("tcp", 53), ("udp", 53)}
-    assert planned(ingress={"public": {}}, applications=app()).lan_ports == []
+    assert planned("dev").opened == {"leviathan": [WEB, SERVED], "absis": [WEB, SERVED]}
+    assert not any(planned(ingress={"public": {}}, applications=app()).opened.values())
+
+
+def test_answers_of_a_lan_reach_only_the_machine_on_whose_network_an_application_is() -> None:
+    opened = planned("home").opened
+    assert [*opened["absis"]] == [WEB, SERVED, *DISCOVERY] and [*opened["leviathan"]] == [WEB, SERVED]
+    anywhere = planned(applications=app(hostNetwork=True)).opened
+    assert all({*DISCOVERY} <= {*rules} for rules in anywhere.values())
+
+
+def test_answers_of_a_lan_reach_nothing_that_listens() -> None:
+    """VXLAN would take a packet of anybody for one of another machine's pods."""
+    assert all("dport 32768-65535" in rule or "dport { 1900, 5353 }" in rule for rule in DISCOVERY)
 
 
 def test_a_laptop_finds_every_application_at_the_own_machines(dev: Any) -> None:

@@ -30,7 +30,7 @@ def test_each_topic_is_one_release_and_ingress_two_of_the_same_chart(home: Any) 
 
 def test_what_is_not_asked_for_is_not_there() -> None:
     found = planned(ingress={}, certificates={}, volumes={}, metrics={}, applications={})
-    assert not found.enabled and not found.issuers and not found.namespaces and not found.lan_ports and not found.packages
+    assert not found.enabled and not found.issuers and not found.namespaces and not any(found.opened.values()) and not found.packages
     assert found.certificate == "" and not found.warnings
 
 
