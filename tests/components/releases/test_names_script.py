@@ -24,12 +24,14 @@ class Machine:
         self.home, self.units = root / "names", root / "units"
         self.units.mkdir()
         self.said: list[str] = []
-        self.refused = ""
+        self.refused, self.taken = "", False
         self.running: set[str] = set()
 
     def sh(self, *argv: str, check: bool = True, stdin: str = "") -> SimpleNamespace:
         self.said.append(" ".join(argv))
-        return SimpleNamespace(returncode=1 if argv[0] == "dnsmasq" and self.refused else 0, stderr=self.refused)
+        failed = (argv[0] == "dnsmasq" and self.refused) or (argv[:2] == ("systemctl", "restart") and self.taken)
+        told = "failed to create listening socket for 192.168.77.10: Address already in use" if argv[0] == "journalctl" else ""
+        return SimpleNamespace(returncode=1 if failed else 0, stderr=self.refused, stdout=told)
 
     def active(self, unit: str) -> bool:
         return unit in self.running
@@ -112,6 +114,12 @@ def test_a_configuration_that_dnsmasq_refuses_changes_nothing(machine: Machine, 
     with pytest.raises(SystemExit, match="refuses the configuration for the mesh: dnsmasq: bad option"):
         names({"mesh.conf": "bogus\n"})
     assert (machine.home / "mesh.conf").read_text() == BOTH["mesh.conf"] and machine.confs == ["lan.conf", "mesh.conf"]
+
+
+def test_a_port_that_another_name_server_has_is_told_with_the_way_out(machine: Machine, names: Names) -> None:
+    machine.taken = True
+    with pytest.raises(SystemExit, match=r"to the lan:\n.*Address already in use\n.*homelab:names.lanServer: false"):
+        names({"lan.conf": BOTH["lan.conf"]})
 
 
 def test_leaving_ends_what_answers_and_takes_its_files(tmp_path: Path) -> None:
