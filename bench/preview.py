@@ -16,6 +16,7 @@ BARE = '''"""As many resources as the real program has, and nothing else."""
 import pulumi
 import ediri_vultr as vultr
 from pulumi_command import local, remote
+from pulumi_kubernetes import Provider
 
 for number in range({components}):
     pulumi.ComponentResource("bench:index:Bare", f"component-{{number}}")
@@ -25,6 +26,12 @@ for number in range({remote}):
     remote.Command(f"remote-{{number}}", connection=remote.ConnectionArgs(host="192.0.2.1"), create="true")
 for number in range({vultr}):
     vultr.SSHKey(f"vultr-{{number}}", ssh_key="ssh-ed25519 none")
+# A cluster that is not there yet, as for the real program: one that is known is asked.
+later = local.Command("later", create="true").stdout if {cluster} else None
+cluster = Provider("cluster", kubeconfig=later, cluster_identifier="bench") if later else None
+for number in range({cluster}):
+    said = {{"apiVersion": "v1", "kind": "Namespace", "metadata": {{"name": f"bare-{{number}}"}}}}
+    pulumi.CustomResource("kubernetes:core/v1:Namespace", f"cluster-{{number}}", said, pulumi.ResourceOptions(provider=cluster))
 '''
 
 
@@ -45,9 +52,10 @@ def measure() -> Iterator[Result]:
 
 
 def bare(counted: Mapping[str, int]) -> str:
-    """The text of a program with those numbers: components as components, commands as commands, and everything that is rented
-    as the simplest resource of that provider."""
+    """The text of a program with those numbers: components as components, commands as commands, everything in the cluster as a namespace,
+    and everything that is rented as the simplest resource of that provider."""
     components = sum(number for kind, number in counted.items() if kind.startswith("homelab:"))
     local, remote = counted.get("command:local:Command", 0), counted.get("command:remote:Command", 0)
-    vultr = sum(counted.values()) - components - local - remote
-    return BARE.format(components=components, local=local, remote=remote, vultr=vultr)
+    cluster = sum(number for kind, number in counted.items() if kind.startswith("kubernetes:"))
+    vultr = sum(counted.values()) - components - local - remote - cluster
+    return BARE.format(components=components, local=max(0, local - bool(cluster)), remote=remote, vultr=vultr, cluster=cluster)

@@ -47,9 +47,15 @@ def test_resources_are_counted_by_type_without_the_engine_s_own() -> None:
 
 def test_the_bare_program_makes_as_many_resources_of_each_provider() -> None:
     counted = {"homelab:mesh:Mesh": 1, "homelab:machines:OwnMachine": 2, "command:local:Command": 4, "command:remote:Command": 44}
-    text = bare({**counted, "vultr:index/instance:Instance": 1, "vultr:index/firewallRule:FirewallRule": 10})
-    loops = [node for node in ast.parse(text).body if isinstance(node, ast.For)]
-    assert [ast.unparse(loop.iter) for loop in loops] == ["range(3)", "range(4)", "range(44)", "range(11)"]
+    rented = {"vultr:index/instance:Instance": 1, "vultr:index/firewallRule:FirewallRule": 10}
+
+    def loops(counted: dict[str, int]) -> list[str]:
+        return [ast.unparse(node.iter) for node in ast.parse(bare(counted)).body if isinstance(node, ast.For)]
+
+    assert loops({**counted, **rented}) == ["range(3)", "range(4)", "range(44)", "range(11)", "range(0)"]
+    # One of the local commands is what makes the cluster known only later.
+    inside = {"kubernetes:helm.sh/v3:Release": 8, "kubernetes:core/v1:Secret": 2}
+    assert loops({**counted, **rented, **inside}) == ["range(3)", "range(3)", "range(44)", "range(11)", "range(10)"]
 
 
 def test_a_stack_with_changes_to_come_is_told_apart_from_one_without() -> None:

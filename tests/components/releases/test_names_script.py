@@ -138,3 +138,22 @@ def test_leaving_ends_what_answers_and_takes_its_files(tmp_path: Path) -> None:
     assert {"disable --now -q homelab-names@mesh", "disable --now -q homelab-names@lan", "daemon-reload"} <= {
         *said.read_text().splitlines()
     }
+
+
+def test_what_runs_can_be_looked_at_on_any_machine(tmp_path: Path) -> None:
+    etc, said = tmp_path / "etc", tmp_path / "said"
+    (etc / "homelab/names").mkdir(parents=True)
+    (etc / "homelab/names/mesh.conf").touch()
+    for name, text in (("systemctl", "echo active"), ("kubectl", f'echo "$@" >>{said}; echo something')):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / name).chmod(0o755)
+    script = (SCRIPTS / "status").read_text().replace("/etc/", f"{etc}/")
+
+    def status() -> str:
+        env = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+        return subprocess.run(["sh", "-c", script], env=env, check=True, capture_output=True, text=True).stdout
+
+    assert status() == "names for the mesh: active\n" and not said.exists()
+    (etc / "kubernetes").mkdir()
+    (etc / "kubernetes/admin.conf").touch()
+    assert status().count("something") == 4 and "owner=helm,status!=superseded" in said.read_text()
