@@ -96,6 +96,18 @@ def test_own_machines_tell_lan_and_mesh_where_at_home_a_name_is(lab: Lab, pages:
         assert addresses(bytes.fromhex(heard), asked) == {*pages.doors["mesh"].values()}
 
 
+def test_nobody_is_told_of_any_other_name(lab: Lab, pages: Web) -> None:
+    for name in (f"leviathan.{DOMAIN}", DOMAIN, "example.org"):
+        heard = bytes.fromhex(lab.outside(LOOK_UP, pages.doors["lan"]["absis"], question(name).hex()).stdout)
+        assert heard[3] & 15 == 5 and addresses(heard, question(name)) == set(), name
+
+
+def test_a_laptop_on_the_mesh_finds_the_applications_by_their_names_at_every_home_machine(lab: Lab, pages: Web) -> None:
+    for app in (*PUBLIC, PRIVATE):
+        found = {line.split()[0] for line in lab.inside("laptop", "getent", "ahosts", f"{app}.{DOMAIN}").stdout.splitlines()}
+        assert found == {*pages.doors["mesh"].values()}, app
+
+
 def test_an_uploaded_file_of_some_size_comes_back_whole_through_the_vps(pages: Web) -> None:
     text = "".join(f"{number:07}\n" for number in range(1_000_000))
     pages.write("internet", "plex", "large", text)

@@ -115,6 +115,8 @@ def test_a_failed_upgrade_rolls_back_and_says_why(lab: Lab, kube: Kube, pages: W
         failed = lab.up(ok=False)
     said = failed.stdout + failed.stderr
     assert failed.returncode != 0 and "plex" in said and "rolled back" in said, said
+    # What its pod went through, which is gone by now.
+    assert f"{SPACE}/plex did not get well. What the cluster said of it meanwhile:" in said and "Pod plex-" in said, said
     found = web.revisions(kube, "plex")
     assert found[number + 1] == "failed" and found[number + 2] == "deployed", found
     pages.reached("internet", "plex", text="version: 1", within=120)
