@@ -36,7 +36,7 @@ PACKAGES = (
 )
 CEPH = ("ceph-common", "ceph-fuse", "ceph-mds", "ceph-mgr", "ceph-mon", "ceph-osd", "radosgw")
 KUBERNETES = ("busybox-static", "containerd", "iptables", "python3-venv", "runc")
-AT_HAND = ("chrony", "nftables", "tinc", *CEPH, *KUBERNETES)
+AT_HAND = ("chrony", "dnsmasq-base", "nftables", "tinc", *CEPH, *KUBERNETES)
 RECIPE = 3  # raise it when anything below changes what is in the image
 
 
