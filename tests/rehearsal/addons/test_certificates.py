@@ -14,7 +14,8 @@ from cryptography.x509.verification import PolicyBuilder, Store
 
 from rehearsal.addons import install
 from rehearsal.machines.shell import wait_until
-from tests.rehearsal.addons.plane import Plane, free_port
+from tests.rehearsal.addons.plane import Plane
+from tests.rehearsal.plugins.kubernetes.control_plane import free_ports
 
 pytestmark = pytest.mark.engine
 NAMESPACE, HOST = "cert-manager", "plex.homelab.test"
@@ -55,13 +56,13 @@ def ingress(name: str, annotations: dict[str, str]) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def issuing(control: Plane) -> Iterator[Plane]:
     control.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
-    listen = f"127.0.0.1:{free_port()}"
+    listen = f"127.0.0.1:{free_ports(1)[0]}"
     crds = f"--crds={install.folder() / 'crds'}"
     with control.program(
         "certificates", crds, f"--cluster-resource-namespace={NAMESPACE}", f"--healthz-listen-address={listen}"
     ) as process:
         wait_until(
-            lambda: process.poll() is not None or bool(control.kubectl("get", "crd", "clusterissuers.cert-manager.io", ok=False)),
+            lambda: process.poll() is not None or bool(control.get("crd", "clusterissuers.cert-manager.io")),
             60,
             lambda: f"no definitions: {control.log('certificates')}",
             pause=0.5,

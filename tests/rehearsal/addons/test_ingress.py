@@ -18,7 +18,8 @@ import pytest
 
 from rehearsal.addons import install
 from rehearsal.machines.shell import wait_until
-from tests.rehearsal.addons.plane import Plane, free_port, running
+from tests.rehearsal.addons.plane import Plane, running
+from tests.rehearsal.plugins.kubernetes.control_plane import free_ports
 
 pytestmark = pytest.mark.engine
 HOST, LARGE = "page.homelab.test", 3_000_000
@@ -92,7 +93,7 @@ def objects(
 @pytest.fixture(scope="module")
 def front(control: Plane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
     folder = tmp_path_factory.mktemp("front")
-    http_port, https_port, page, ready = (free_port() for _ in range(4))
+    http_port, https_port, page, ready = free_ports(4)
     made, key = certificate(folder, HOST)
     data = {"tls.crt": b64encode(made).decode(), "tls.key": b64encode(key).decode()}
     control.apply(

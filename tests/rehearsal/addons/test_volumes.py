@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from rehearsal.machines.shell import wait_until
-from tests.rehearsal.addons.plane import Plane, free_port
+from tests.rehearsal.addons.plane import Plane
+from tests.rehearsal.plugins.kubernetes.control_plane import free_ports
 
 pytestmark = pytest.mark.engine
 DRIVER = "cephfs.csi.ceph.com"
@@ -34,7 +35,7 @@ def volumes(control: Plane, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     control.apply(
         storage_class("files", "Retain"), storage_class("passing", "Delete"), storage_class("foreign", "Delete", "another.example")
     )
-    with control.program("volumes", f"--folder={folder}", "--place=/srv/archive/volumes/csi", f"--listen=127.0.0.1:{free_port()}"):
+    with control.program("volumes", f"--folder={folder}", "--place=/srv/archive/volumes/csi", f"--listen=127.0.0.1:{free_ports(1)[0]}"):
         yield control, folder
 
 

@@ -106,7 +106,9 @@ class Web:
 
 def pod(kube: Kube, app: str) -> dict[str, Any]:
     """The application's one pod that is ready and stays; empty while there is none."""
-    found = kube.get("pods", f"--namespace={SPACE}", f"--selector=app.kubernetes.io/instance={app}", ok=False)
+    found = kube.get(
+        "pods", f"--namespace={SPACE}", f"--selector=app.kubernetes.io/instance={app},app.kubernetes.io/component=app", ok=False
+    )
     return next((one for one in found if condition(one, "Ready") and "deletionTimestamp" not in one["metadata"]), {})
 
 
