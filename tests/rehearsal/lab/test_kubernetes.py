@@ -82,6 +82,15 @@ def test_a_pod_reaches_every_api_server_also_that_of_its_own_machine(desk: Kube,
     assert asked.stdout == "" and asked.returncode == 0, asked
 
 
+@pytest.mark.parametrize("name", MACHINES)
+def test_a_machine_itself_reaches_whichever_api_server_the_service_chooses(lab: Lab, desk: Kube, name: str) -> None:
+    """As pods on the machine's own network do, the ingress among them."""
+    (service,) = desk.get("services", "--namespace=default", "--field-selector=metadata.name=kubernetes")
+    again = f"for _ in range(15): {CONNECT.partition('; ')[2]}"
+    asked = lab.inside(name, "python3", "-c", f"import socket, sys\n{again}", service["spec"]["clusterIP"], "443", deadline=100)
+    assert asked.returncode == 0, asked.stderr
+
+
 @pytest.mark.parametrize("node", HOMES)
 def test_the_dns_answers_pods(desk: Kube, pods: str, node: str) -> None:
     (service,) = desk.get("services", f"--namespace={pods}")
