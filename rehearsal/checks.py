@@ -30,7 +30,7 @@ TOOLS: Mapping[str, str] = {  # tool -> its Debian package
     "systemd-nspawn": "systemd-container",
     "tar": "tar",
 }
-SPACE_NEEDED = 10 * 10**9  # bytes: image, machines, builds of the engine and of Kubernetes
+SPACE_NEEDED = 12 * 10**9  # bytes: image, machines, builds of the engine, of Kubernetes and of what runs in it
 
 
 @dataclass(frozen=True)
