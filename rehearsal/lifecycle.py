@@ -67,7 +67,8 @@ def up() -> int:
         with _stage("laptop", seconds):
             rows = _meet(outputs, clients)
         with _stage("pages", seconds):
-            found = pages.look(outputs, lab.LAPTOP in clients)
+            lan = {name: str(said.lan.ip) for name, said in homelab.machines.items() if said.lan}
+            found = pages.look(outputs, lan, lab.LAPTOP in clients)
     print(f"\n{report.machines(rows)}\n")
     if found:
         print(f"{report.columns(pages.table(found))}\n")

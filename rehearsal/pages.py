@@ -57,28 +57,32 @@ class Question:
     url: str
 
 
-def questions(outputs: Mapping[str, Any], laptop: bool) -> dict[str, list[Question]]:
+def doors(machines: Mapping[str, Mapping[str, Any]], lan: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """Side -> machine -> its address there: rented machines for the Internet, own ones for LAN (`lan`: theirs) and mesh. Pure."""
+    rented = {name: said["host"] for name, said in machines.items() if name not in lan}
+    return {SIDES[0]: rented, SIDES[1]: dict(lan), SIDES[2]: {name: machines[name]["mesh"] for name in lan}}
+
+
+def questions(outputs: Mapping[str, Any], lan: Mapping[str, str], laptop: bool) -> dict[str, list[Question]]:
     """Application -> where it is to be asked, as the stack's outputs say. Pure."""
-    machines: Mapping[str, Mapping[str, Any]] = outputs["machines"]
-    doors = {
-        SIDES[0]: [said["public"] for said in machines.values() if said.get("public")],
-        SIDES[1]: [said["lan"].partition("/")[0] for said in machines.values() if said.get("lan")],
-        SIDES[2]: [said["mesh"] for said in machines.values() if said.get("lan")] if laptop else [],
-    }
+    known = doors(outputs["machines"], lan)
     reached = {"everywhere": SIDES, "the Internet": SIDES[:1], "LAN and mesh": SIDES[1:]}
     return {
-        name: [Question(side, address, said["url"]) for side in reached[said["from"]] for address in sorted(doors[side])]
+        name: [
+            Question(side, address, said["url"])
+            for side in reached[said["from"]]
+            if laptop or side != SIDES[2]
+            for address in sorted(known[side].values())
+        ]
         for name, said in outputs.get("urls", {}).items()
     }
 
 
-def look(outputs: Mapping[str, Any], laptop: bool, patience: float = PATIENCE) -> list[Page]:
-    """Asks every page at every machine that is to serve it, until it is well or patience ends."""
+def look(outputs: Mapping[str, Any], lan: Mapping[str, str], laptop: bool, patience: float = PATIENCE) -> list[Page]:
+    """Asks every page at every machine that is to serve it, until it is well or patience ends. `lan`: own machine -> its address there."""
     authority = outputs.get("certificateAuthority", "")
-    asked = questions(outputs, laptop)
+    asked = questions(outputs, lan, laptop)
     every = [question for several in asked.values() for question in several]
-    if not every:
-        return []
     until = time.monotonic() + patience
     with ThreadPoolExecutor(8) as pool:
         said = dict(zip(every, pool.map(lambda question: _patiently(question, authority, until), every), strict=True))

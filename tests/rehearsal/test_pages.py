@@ -4,7 +4,7 @@ import ssl
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -12,22 +12,24 @@ import pytest
 
 from rehearsal import pages
 from rehearsal.pages import Page
+from tests.graph import Graph
 
 OUTPUTS = {
     "machines": {
-        "leviathan": {"lan": "192.168.77.10/24", "mesh": "10.88.0.1"},
-        "absis": {"lan": "192.168.77.11/24", "mesh": "10.88.0.2"},
-        "nimbus": {"public": "203.0.113.100", "mesh": "10.88.0.3"},
+        "leviathan": {"host": "10.88.0.1", "mesh": "10.88.0.1"},  # the operator may reach it over the mesh
+        "absis": {"host": "192.168.77.11", "mesh": "10.88.0.2"},
+        "nimbus": {"host": "203.0.113.100", "mesh": "10.88.0.3"},
     },
     "urls": {
         "plex": {"url": "https://plex.homelab.test/", "from": "everywhere"},
         "notes": {"url": "https://notes.homelab.test/", "from": "LAN and mesh"},
     },
 }
+LAN = {"leviathan": "192.168.77.10", "absis": "192.168.77.11"}
 
 
 def test_each_page_is_asked_at_every_machine_that_is_to_serve_it() -> None:
-    asked = pages.questions(OUTPUTS, laptop=True)
+    asked = pages.questions(OUTPUTS, LAN, laptop=True)
     assert [(one.side, one.address) for one in asked["plex"]] == [
         ("the Internet", "203.0.113.100"),
         ("the home LAN", "192.168.77.10"),
@@ -39,13 +41,22 @@ def test_each_page_is_asked_at_every_machine_that_is_to_serve_it() -> None:
 
 
 def test_without_a_laptop_nobody_asks_over_the_mesh_and_without_applications_nobody_asks() -> None:
-    assert "the mesh" not in {one.side for one in pages.questions(OUTPUTS, laptop=False)["plex"]}
-    assert pages.look({"machines": OUTPUTS["machines"]}, laptop=True) == []
+    assert "the mesh" not in {one.side for one in pages.questions(OUTPUTS, LAN, laptop=False)["plex"]}
+    assert pages.look({"machines": OUTPUTS["machines"]}, LAN, laptop=True) == []
+
+
+def test_the_program_says_all_that_is_read_here(run: Callable[..., Graph]) -> None:
+    """The outputs have what is read here: without, nothing would be asked and all be well."""
+    graph = run(says={f"mesh-key-{name}": f"KEY of {name}" for name in ("leviathan", "absis", "nimbus")})
+    outputs = {name: graph.outputs[name] for name in ("machines", "urls")}
+    asked = pages.questions(outputs, LAN, laptop=True)
+    assert {name: len(several) for name, several in asked.items()} == {"plex": 5, "home-assistant": 5, "notes": 4}
+    assert graph.outputs["certificateAuthority"].startswith("-----BEGIN CERTIFICATE-----")
 
 
 def test_one_silent_machine_of_several_is_what_a_side_shows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pages, "_patiently", lambda asked, *_: "502" if asked.address == "192.168.77.11" else "200")
-    found = {page.name: page for page in pages.look(OUTPUTS, laptop=True)}
+    found = {page.name: page for page in pages.look(OUTPUTS, LAN, laptop=True)}
     assert found["plex"].answers == {"the Internet": "200", "the home LAN": "502", "the mesh": "200"}
     assert not found["plex"].complete and not found["notes"].complete
 

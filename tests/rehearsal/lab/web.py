@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from config.load import read
+from rehearsal import pages
 from tests.rehearsal.lab.kube import Kube, condition, eventually
-from tests.rehearsal.lab.lab import ROOT, Lab
+from tests.rehearsal.lab.lab import ROOT, STACK, Lab
 
 Side = Literal["internet", "lan", "mesh"]
 SIDES: tuple[Side, ...] = ("internet", "lan", "mesh")
@@ -48,13 +50,8 @@ class Web:
     def __init__(self, lab: Lab) -> None:
         self._lab, outputs = lab, lab.outputs()
         self.authority: str = outputs["certificateAuthority"]
-        machines = outputs["machines"]
-        homes = {name: said for name, said in machines.items() if said.get("lan")}
-        self.doors: dict[Side, dict[str, str]] = {
-            "internet": {name: said["public"] for name, said in machines.items() if said.get("public")},
-            "lan": {name: said["lan"].partition("/")[0] for name, said in homes.items()},
-            "mesh": {name: said["mesh"] for name, said in homes.items()},
-        }
+        lan = {name: str(said.lan.ip) for name, said in read(STACK).machines.items() if said.lan}
+        self.doors: dict[Side, dict[str, str]] = dict(zip(SIDES, pages.doors(outputs["machines"], lan).values(), strict=True))
 
     def ask(
         self, side: Side, app: str, path: str = "/", *, method: str = "GET", body: str = "", door: str = "", secure: bool = True
