@@ -165,6 +165,7 @@ def nothing_runs(said: dict[str, Any]) -> None:
     """Takes away what needs a cluster, or storage below it."""
     for topic in RUNNING:
         said.pop(f"homelab:{topic}", None)
+    said["homelab:names"].pop("dns", None)
 
 
 def with_own_key(said: dict[str, Any]) -> dict[str, Any]:

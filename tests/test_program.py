@@ -288,14 +288,15 @@ def test_an_application_s_secret_is_apart_and_its_change_makes_the_pod_anew(run)
 def test_a_removed_application_takes_no_other_with_it(run):
     graph = run(says=KEYS, change=lambda said: said["homelab:applications"].pop("plex"))
     gone = {*stack_graph("dev").nodes} - {*graph.nodes}
-    assert gone == {"releases-app-plex"} and "plex" not in graph.outputs["urls"]
+    records = {f"names-record-plex.homelab.test-nimbus-{kind}" for kind in ("a", "aaaa")}
+    assert gone == {"releases-app-plex", *records} and "plex" not in graph.outputs["urls"]
     assert "plex" not in graph["names-server-absis"].inputs["stdin"]
 
 
 def test_the_outputs_say_where_everything_is_reached(dev):
     assert dev.outputs["urls"]["plex"] == {"url": "https://plex.homelab.test/", "from": "everywhere", "signedBy": "private"}
     assert dev.outputs["urls"]["notes"]["from"] == "LAN and mesh"
-    assert {"name": "plex.homelab.test", "type": "A", "address": ADDRESS, "made": False} in dev.outputs["names"]["records"]
+    assert {"name": "plex.homelab.test", "type": "A", "address": ADDRESS, "made": True} in dev.outputs["names"]["records"]
     assert dev.outputs["releases"]["app-plex"] == {"release": "applications/plex", "chart": "charts/plex"}
 
 
@@ -310,24 +311,20 @@ def test_a_laptop_finds_applications_over_the_mesh(dev):
     assert "10.88.0.1 home-assistant.homelab.test notes.homelab.test plex.homelab.test" in said and ADDRESS not in said
 
 
-def test_at_vultr_every_public_name_is_a_record_of_each_kind_of_address(run):
-    def publish(said):
-        said["homelab:names"]["dns"] = "vultr"
-
-    graph = run(says=KEYS, change=publish)
-    zone = graph["names-zone"]
+def test_at_vultr_every_public_name_is_a_record_of_each_kind_of_address(dev):
+    zone = dev["names-zone"]
     assert zone.inputs["domain"] == "homelab.test" and not zone.request.protect
-    records = {name: node.inputs for name, node in graph.all("vultr:index/dnsRecord:DnsRecord").items()}
+    records = {name: node.inputs for name, node in dev.all("vultr:index/dnsRecord:DnsRecord").items()}
     assert {(one["name"], one["type"]) for one in records.values()} == {
         (name, kind) for name in ("plex", "home-assistant") for kind in ("A", "AAAA")
     }
     assert records["names-record-plex.homelab.test-nimbus-a"]["data"] == ADDRESS
-    assert all("names-zone" in graph.before(name) for name in records)
+    assert all("names-zone" in dev.before(name) for name in records)
 
 
 def test_a_zone_that_exists_is_left_as_it_is(run):
     def publish(said):
-        said["homelab:names"] |= {"dns": "vultr", "zone": "existing"}
+        said["homelab:names"]["zone"] = "existing"
 
     graph = run(says=KEYS, change=publish)
     assert "names-zone" not in graph.nodes and graph.all("vultr:index/dnsRecord:DnsRecord")
