@@ -22,7 +22,8 @@ VERSION_VARIABLE = "HOMELAB_SECRETS_VERSION"
 class Releases(pulumi.ComponentResource):
     """Empty where the plan is. `keys`: user of the storage -> key.
 
-    All of it is deleted with the cluster: a destroy does not take off one release after the other.
+    All of it is deleted with the cluster: a destroy does not take off one release after the other. And it is made anew with the step that
+    brings the cluster up: whether another cluster stands there then or the same one, what is there is taken over.
     """
 
     def __init__(
@@ -137,4 +138,11 @@ class Releases(pulumi.ComponentResource):
         return Object(f"{self._name}-{role}", kind, called, said, pulumi.ResourceOptions.merge(self._opts(after), more), namespace)
 
     def _opts(self, after: Sequence[pulumi.Resource], around: pulumi.ResourceHookBinding | None = None) -> pulumi.ResourceOptions:
-        return pulumi.ResourceOptions(parent=self, provider=self._provider, depends_on=[*after], deleted_with=self._anchor, hooks=around)
+        return pulumi.ResourceOptions(
+            parent=self,
+            provider=self._provider,
+            depends_on=[*after],
+            deleted_with=self._anchor,
+            replace_with=[self._anchor],
+            hooks=around,
+        )

@@ -8,11 +8,13 @@ from rehearsal.machines.spec import EdgeRule
 
 TABLE = "hl_rehearsal"
 FROM_OUTSIDE = "0x686c"  # the mark of packets that reach a rented machine's firewall from the internet
+PRIVATE = "10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16"
 
 
 def host(resolver: IPv4Address, forwarded_before: bool) -> str:
     """The host's own table. Machines get out by the uplink, and to this host only for names, time and echo. Long answers
-    (TCP) come from the resolver itself: none about the rehearsal's own names is.
+    (TCP) come from the resolver itself: none about the rehearsal's own names is. Private addresses are nobody's there, as on the real
+    Internet: what a machine sent to a service of the cluster before its rules stood would else get a stranger's answer.
 
     When the host did not forward before, it goes on not forwarding anything that is not the rehearsal's.
     """
@@ -31,6 +33,8 @@ table inet {TABLE} {{
     chain between {{
         type filter hook forward priority filter
         iifname "hl-*" oifname "hl-*" drop
+        ct status dnat accept
+        iifname {LINKS["internet"]} ip daddr {{ {PRIVATE} }} reject with icmp net-unreachable
         iifname {LINKS["internet"]} ip saddr {INTERNET} accept
         oifname {LINKS["internet"]} ct state established,related accept
         iifname "hl-*" drop

@@ -71,3 +71,10 @@ def test_the_hosts_own_firewall_is_passed_only_where_it_drops_by_policy(
     monkeypatch.setattr(iptables.shutil, "which", lambda _: "/usr/sbin/iptables")
     iptables.open_way()
     assert inserted == chains
+
+
+def test_private_addresses_are_nobody_s_on_the_internet_but_the_host_s_resolver_may_have_one() -> None:
+    """An API server asked a service before its rules stood; whoever answered outside went on answering in the service's place."""
+    lines = [line.strip() for line in firewalls.host(IPv4Address("10.0.0.53"), forwarded_before=True).splitlines()]
+    refused = lines.index(f"iifname hl-internet ip daddr {{ {firewalls.PRIVATE} }} reject with icmp net-unreachable")
+    assert lines.index("ct status dnat accept") < refused < lines.index("iifname hl-internet ip saddr 203.0.113.0/24 accept")
