@@ -216,7 +216,7 @@ def test_every_chart_has_one_version_or_is_a_folder_whose_edits_are_seen(graph):
 def test_what_is_in_the_cluster_goes_with_it_and_by_one_provider(graph):
     provider = graph["releases-cluster"]
     for name, node in in_the_cluster(graph).items():
-        assert node.request.deletedWith.endswith("::kubernetes-converge"), name
+        assert node.request.deletedWith.endswith("::kubernetes-converge") and [*node.request.replace_with] == [node.request.deletedWith], name
         assert node.request.provider.split("::")[-2] == "releases-cluster", name
     assert provider.type == "pulumi:providers:kubernetes" and "kubeconfig" in provider.secrets
     assert provider.inputs["clusterIdentifier"].startswith("homelab-") and provider.inputs["upsertExistingObjects"] == "true"
