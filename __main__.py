@@ -2,6 +2,7 @@
 
 import pulumi
 
+from components.backup.backup import Backup
 from components.kubernetes import report
 from components.kubernetes.kubernetes import Kubernetes
 from components.machines.fleet import Fleet
@@ -22,6 +23,7 @@ storage = Storage("storage", lab.storage, fleet.machines, mesh)
 kubernetes = Kubernetes("kubernetes", lab.kubernetes, fleet.machines, fleet.summary, [mesh, storage])
 Releases("releases", lab.releases, kubernetes.cluster, storage.keys)
 names = Names("names", lab.releases.names, fleet.machines, fleet.addresses)
+backup = Backup("backup", lab.backup, fleet.machines, storage, kubernetes)
 
 pulumi.export("machines", fleet.summary)
 pulumi.export("roundTripTimes", mesh.round_trip_times)
@@ -33,6 +35,8 @@ pulumi.export("releases", running.document(lab.releases))
 pulumi.export("urls", running.urls(lab.releases))
 pulumi.export("names", names.report)
 pulumi.export("certificateAuthority", lab.releases.certificate)
-pulumi.export("clients", names.bundles(kubernetes.bundles(storage.bundles(mesh.clients))))
+pulumi.export("backup", backup.report)
+pulumi.export("backupKeys", backup.keys)
+pulumi.export("clients", backup.bundles(names.bundles(kubernetes.bundles(storage.bundles(mesh.clients)))))
 
 pulumi.run(begun)

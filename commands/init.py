@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from config import authority, ceph
+from config import authority, backup, ceph
 from config.document import ROOT, read_document, stack_file
 from config.edit import Inline, with_secrets
 from config.identities import (
@@ -22,6 +22,7 @@ from config.identities import (
     CEPH,
     HOST_KEYS,
     MESH_KEYS,
+    PASSPHRASES,
     fingerprint,
     mesh_public,
     new_host_key,
@@ -64,11 +65,13 @@ def wanted(homelab: Homelab) -> Wanted:
     """Every identity that the stack needs."""
     rented = [name for name, machine in homelab.machines.items() if machine.rented]
     parts = ceph.PARTS if homelab.storage.filesystem else {}
+    backed_up = backup.subjects(homelab.backup, homelab.machines)
     found = {
         HOST_KEYS: {name: Kind(name, "SSH host key", alone(new_host_key), lambda key: fingerprint(ssh_public(key))) for name in rented},
         MESH_KEYS: {name: Kind(name, "mesh key", alone(new_mesh_key), lambda key: fingerprint(mesh_public(key))) for name in rented},
         CEPH: {part: Kind("all", title, alone(make), check) for part, (title, make, check) in parts.items()},
         AUTHORITY: signer(homelab.domain) if homelab.certificates.issuer else {},
+        PASSPHRASES: {name: Kind(name, "backup passphrase", alone(backup.new_passphrase), backup.check_passphrase) for name in backed_up},
     }
     return {name: kinds for name, kinds in found.items() if kinds}
 

@@ -8,6 +8,7 @@ import sys
 from tabulate import tabulate
 
 from commands.converge import words
+from components.backup import report as backup
 from components.kubernetes import report as kubernetes
 from components.machines.plan import PUBLIC_PORTS, Rented
 from components.plan import Plan, plan
@@ -20,7 +21,7 @@ from config.problems import Refused
 
 
 def report(homelab: Homelab, lab: Plan) -> str:
-    """Machines, links, disks, clients, storage, cluster and what runs in it as tables."""
+    """Machines, links, disks, clients, storage, cluster, what runs in it and backups as tables."""
     head = f"The plan of stack {homelab.stack} for {homelab.domain}"
     parts = [
         head,
@@ -31,6 +32,7 @@ def report(homelab: Homelab, lab: Plan) -> str:
         storage.text(lab.storage),
         kubernetes.text(lab.kubernetes),
         releases.text(lab.releases),
+        backup.text(lab.backup),
     ]
     return "\n\n".join(part for part in parts if part)
 

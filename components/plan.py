@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from components.backup import check as backup_check
+from components.backup import plan as backup
 from components.kubernetes import check as kubernetes_check
 from components.kubernetes import plan as kubernetes
 from components.machines import check as machines_check
@@ -25,20 +27,22 @@ class Plan:
     storage: storage.StoragePlan
     kubernetes: kubernetes.KubernetesPlan
     releases: releases.ReleasesPlan
+    backup: backup.BackupPlan
 
 
 def plan(homelab: Homelab) -> Plan:
     """Raises Refused with every problem of meaning in the configuration at once."""
-    checks = (machines_check.check, mesh_check.check, storage_check.check, kubernetes_check.check, releases_check.check)
-    problems = [problem for check in checks for problem in check(homelab)]
+    checks = (machines_check, mesh_check, storage_check, kubernetes_check, releases_check, backup_check)
+    problems = [problem for rules in checks for problem in rules.check(homelab)]
     if problems:
         raise Refused(homelab.stack, problems)
-    cluster, running = kubernetes.plan(homelab), releases.plan(homelab)
+    cluster, running, store = kubernetes.plan(homelab), releases.plan(homelab), storage.plan(homelab)
     packages = [*mesh.PACKAGES, *cluster.packages, *running.packages]
     return Plan(
         fleet=machines.plan(homelab, packages, cluster.needs, running.opened),
         mesh=mesh.plan(homelab),
-        storage=storage.plan(homelab),
+        storage=store,
         kubernetes=cluster,
         releases=running,
+        backup=backup.plan(homelab, store, cluster),
     )

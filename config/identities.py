@@ -18,10 +18,11 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
     load_ssh_private_key,
 )
-from pydantic import ConfigDict, SecretStr
+from pydantic import ConfigDict, Field, SecretStr
 
 from config.authority import TOPIC as AUTHORITY
 from config.authority import Authority, authority
+from config.backup import PASSPHRASES, passphrases
 from config.base import FrozenMapping, Model
 from config.ceph import PLACEHOLDER, CephKeys, ceph_keys
 from config.ceph import TOPIC as CEPH
@@ -32,6 +33,7 @@ __all__ = [
     "CEPH",
     "HOST_KEYS",
     "MESH_KEYS",
+    "PASSPHRASES",
     "PLACEHOLDER",
     "Identities",
     "fingerprint",
@@ -48,7 +50,7 @@ MESH_KEYS = "rentedMeshKeys"
 
 class Identities(Model):
     """Private keys of rented machines by machine name: SSH host keys (OpenSSH PEM) and Tinc keys (PKCS#1 PEM). Ceph's and the
-    certificate authority's, where there is any."""
+    certificate authority's, where there is any. The passphrases of backups by machine or client."""
 
     model_config = ConfigDict(validate_by_name=True)
 
@@ -56,6 +58,7 @@ class Identities(Model):
     rented_mesh_keys: FrozenMapping[str, SecretStr]
     ceph: CephKeys | None = None
     authority: Authority | None = None
+    backup_passphrases: FrozenMapping[str, SecretStr] = Field(default_factory=dict)
 
     def host_key(self, machine: str) -> SecretStr:
         """The SSH host key of a rented machine. KeyError for any other name."""
@@ -67,9 +70,9 @@ class Identities(Model):
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """Machines with a placeholder in place of a key, and Ceph and the certificate authority if their own are not all there."""
-        both = (self.rented_host_keys, self.rented_mesh_keys)
-        machines = {name for keys in both for name, key in keys.items() if key.get_secret_value() == PLACEHOLDER}
+        """Machines and clients with a placeholder in place of a key; Ceph and the certificate authority if their own are not all there."""
+        all_of_them = (self.rented_host_keys, self.rented_mesh_keys, self.backup_passphrases)
+        machines = {name for keys in all_of_them for name, key in keys.items() if key.get_secret_value() == PLACEHOLDER}
         ceph = self.ceph and (self.ceph.fsid, self.ceph.mon_key.get_secret_value(), self.ceph.admin_key.get_secret_value())
         signs = self.authority and (self.authority.key.get_secret_value(), self.authority.certificate)
         others = (("Ceph", ceph), ("the certificate authority", signs))
@@ -129,9 +132,10 @@ def identities(
     preview: bool,
     ceph: bool = False,
     signs: bool = False,
+    backed_up: Iterable[str] = (),
 ) -> tuple[Identities, list[Problem]]:
-    """The identities of the rented machines, of Ceph and of the certificate authority where they are wanted (`ceph`, `signs`), out of the
-    decrypted secrets.
+    """The identities of the rented machines, of Ceph and of the certificate authority where they are wanted (`ceph`, `signs`), and of those
+    that are backed up, out of the decrypted secrets.
 
     In a preview missing keys are placeholders, else problems.
     """
@@ -145,7 +149,9 @@ def identities(
             problem = _problem(key, kind, machine, public, stack, preview)
             chosen[topic][machine] = SecretStr(PLACEHOLDER if key is None else key)
             problems += [Problem(f"homelab:{topic}.{machine}", *problem)] if problem else []
-    return Identities.model_validate({**chosen, "ceph": keys, "authority": signer}), problems
+    phrases, lacking = passphrases(stack, backed_up, secrets.get(PASSPHRASES, {}), preview)
+    found = Identities.model_validate({**chosen, "ceph": keys, "authority": signer, "backup_passphrases": phrases})
+    return found, [*problems, *lacking]
 
 
 def _problem(key: str | None, kind: str, machine: str, public: Callable[[str], str], stack: str, preview: bool) -> tuple[str, str] | None:

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from config.base import FrozenMapping, Model
-from config.types import Address, HostName, PrivateNetwork, RsaPublicKey
+from config.types import Address, Ed25519PublicKey, HostName, PrivateNetwork, RsaPublicKey
 
 
 class Client(Model):
@@ -13,6 +13,7 @@ class Client(Model):
 
     address: Address = Field(description="Its address in the mesh")
     public_key: RsaPublicKey = Field(description="Its Tinc public key: RSA, PEM")
+    backup_key: Ed25519PublicKey | None = Field(None, description="The SSH key by which it reaches its backups: ssh-ed25519 AAAA…")
 
 
 class Mesh(Model):

@@ -3,6 +3,7 @@
 from pydantic import ConfigDict, Field, SecretStr
 
 from config.applications import Application, ApplicationName, ApplicationSecrets
+from config.backup import Backup
 from config.base import FrozenMapping, Model
 from config.charts import Certificates, Ingress, Metrics, Volumes
 from config.identities import Identities
@@ -32,6 +33,7 @@ class Topics(Model):
     volumes: Volumes = Field(default_factory=lambda: Volumes.model_validate({}), description="Persistent volumes on Ceph")
     metrics: Metrics = Field(default_factory=lambda: Metrics.model_validate({}), description="Measures of the cluster")
     applications: FrozenMapping[ApplicationName, Application] = Field({}, description="What runs in the cluster, by name")
+    backup: Backup = Field(default_factory=lambda: Backup.model_validate({}), description="Borg on every machine, onto the shared files")
 
 
 class Homelab(Topics):

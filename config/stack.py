@@ -12,16 +12,20 @@ from pydantic import SecretStr, ValidationError
 from config import files
 from config.applications import SECRETS as APPLICATION_SECRETS
 from config.applications import ApplicationSecrets
+from config.backup import subjects
 from config.document import ROOT, read_document
 from config.explain import explain
-from config.identities import AUTHORITY, CEPH, HOST_KEYS, MESH_KEYS, identities
+from config.identities import AUTHORITY, CEPH, HOST_KEYS, MESH_KEYS, PASSPHRASES, identities
 from config.machines import Machine
 from config.model import Homelab, Topics
 from config.operator import EXAMPLE_KEYS
 from config.problems import Problem, Refused, refuse
 
-KEYS = (HOST_KEYS, MESH_KEYS, CEPH, AUTHORITY)
+KEYS = (HOST_KEYS, MESH_KEYS, CEPH, AUTHORITY, PASSPHRASES)
 SECRETS = (*KEYS, APPLICATION_SECRETS)
+IRREPLACEABLE = (CEPH, AUTHORITY, PASSPHRASES)
+"""What a new one cannot stand for: data is known, read or trusted by it."""
+
 PREFIX = "homelab:"
 
 
@@ -39,7 +43,7 @@ def parse(stack: str, topics: Mapping[str, object], secrets: Mapping[str, str], 
         raise Refused(stack, [*explain(error, Topics), *problems]) from None
     rented = [name for name, machine in understood.machines.items() if machine.rented]
     ceph, signs = understood.storage.filesystem is not None, understood.certificates.issuer is not None
-    keys, missing = identities(stack, rented, said, preview, ceph, signs)
+    keys, missing = identities(stack, rented, said, preview, ceph, signs, subjects(understood.backup, understood.machines))
     homelab = Homelab(**_fields(understood), stack=stack, identities=keys)
     homelab = homelab.model_copy(update={"machines": in_order(understood), "application_secrets": hidden})
     homelab, unreadable = _with_files(homelab, root) if root else (homelab, [])
@@ -91,9 +95,8 @@ def _secrets(texts: Mapping[str, str]) -> tuple[dict[str, Mapping[str, str]], li
         if isinstance(keys, dict) and all(isinstance(key, str) for key in keys.values()):
             said[name] = keys
         else:
-            once = name in (CEPH, AUTHORITY)
-            message = f"not a JSON object of {'names' if once else 'machine names'} and private keys"
-            remedy = "restore it from version control" if once else "delete it; `make init` makes it"
+            message = f"not a JSON object of {'names' if name in IRREPLACEABLE else 'machine names'} and private keys"
+            remedy = "restore it from version control" if name in IRREPLACEABLE else "delete it; `make init` makes it"
             problems.append(Problem(f"{PREFIX}{name}", message, remedy))
     return said, problems
 
@@ -141,4 +144,5 @@ def secret_texts(homelab: Homelab) -> tuple[SecretStr, ...]:
     ceph = [keys.ceph.mon_key, keys.ceph.admin_key] if keys.ceph else []
     signs = [keys.authority.key] if keys.authority else []
     hidden = [value for values in homelab.application_secrets.values() for value in values.values()]
-    return (*keys.rented_host_keys.values(), *keys.rented_mesh_keys.values(), *ceph, *signs, *known, *hidden)
+    machines = (keys.rented_host_keys, keys.rented_mesh_keys, keys.backup_passphrases)
+    return (*(key for found in machines for key in found.values()), *ceph, *signs, *known, *hidden)

@@ -16,6 +16,7 @@ import yaml
 from pulumi.runtime import mocks, rpc, settings
 
 from config import authority
+from config.backup import new_passphrase
 from config.ceph import new_fsid, new_key
 from config.identities import new_host_key, new_mesh_key, ssh_public
 from config.operator import EXAMPLE_KEYS
@@ -84,6 +85,10 @@ class Lab(mocks.Mocks):
         """What later steps cannot do without: keys, which the machines and clusters make."""
         if args.name in CLUSTER:
             return CLUSTER[args.name]
+        if args.name == "backup-repositories":
+            return json.dumps({name: f"BORG_KEY of {name}" for name in ("leviathan", "absis", "nimbus")})
+        if args.name.startswith("backup-key-"):
+            return f"ssh-ed25519 KEYOF{args.name.removeprefix('backup-key-')}\n"
         if args.name != "storage-pools":
             return ""
         users = {user: f"KEY of {user}" for user in json.loads(args.inputs["stdin"])["users"]}
@@ -141,7 +146,7 @@ def _open(value: Any) -> Any:
 
 @cache
 def identities() -> dict[str, str]:
-    """Fresh keys for nimbus, Ceph and the certificate authority, and a secret of an application: those of the stack files are encrypted."""
+    """Fresh keys for nimbus, Ceph, the certificate authority and backups: those of the stack files are encrypted."""
     signs = authority.new_key()
     certificate = authority.new_certificate(signs, "homelab.test")
     return {
@@ -149,6 +154,7 @@ def identities() -> dict[str, str]:
         "homelab:rentedMeshKeys": json.dumps({"nimbus": new_mesh_key()}),
         "homelab:ceph": json.dumps({"fsid": new_fsid(), "monKey": new_key(), "adminKey": new_key()}),
         "homelab:certificateAuthority": json.dumps({"key": signs, "certificate": certificate}),
+        "homelab:backupPassphrases": json.dumps({name: new_passphrase() for name in ("leviathan", "absis", "nimbus", "laptop")}),
     }
 
 
@@ -158,7 +164,7 @@ def said_in(stack: str) -> dict[str, Any]:
     return {key: value for key, value in said.items() if not (isinstance(value, dict) and "secure" in value)}
 
 
-RUNNING = ("ingress", "certificates", "volumes", "metrics", "applications")
+RUNNING = ("ingress", "certificates", "volumes", "metrics", "applications", "backup")
 
 
 def nothing_runs(said: dict[str, Any]) -> None:

@@ -7,12 +7,14 @@ import pytest
 
 from bench.stacks import grown
 from components.remote.toolbox import version
+from config.backup import new_passphrase
 from config.identities import PLACEHOLDER
 from config.problems import Refused
 from tests.graph import ADDRESS, ROOT, identities, nothing_runs, said_in, stack_graph
 
 COMMANDS = ("command:remote:Command", "command:local:Command")
 KEYS = {f"mesh-key-{name}": f"KEY of {name}" for name in ("leviathan", "absis", "nimbus")}
+BACKED_UP = ("leviathan", "absis", "nimbus", "laptop")
 GOLDEN = Path(__file__).parent / "golden"
 
 
@@ -78,7 +80,8 @@ def test_no_private_key_stands_outside_a_secret(graph):
     for name, node in graph.nodes.items():
         plain = json.dumps({key: value for key, value in node.inputs.items() if key not in node.secrets})
         assert not [line for line in lines if line in plain], name
-    assert not [line for line in lines if line in json.dumps(graph.outputs)]
+    # A client's own passphrase is in its bundle, which is secret as a whole.
+    assert not [line for line in lines if line in json.dumps({**graph.outputs, "clients": {}})]
 
 
 def test_no_key_of_a_storage_user_stands_outside_a_secret(graph):
@@ -216,7 +219,9 @@ def test_every_chart_has_one_version_or_is_a_folder_whose_edits_are_seen(graph):
 def test_what_is_in_the_cluster_goes_with_it_and_by_one_provider(graph):
     provider = graph["releases-cluster"]
     for name, node in in_the_cluster(graph).items():
-        assert node.request.deletedWith.endswith("::kubernetes-converge") and [*node.request.replace_with] == [node.request.deletedWith], name
+        assert node.request.deletedWith.endswith("::kubernetes-converge") and [*node.request.replace_with] == [node.request.deletedWith], (
+            name
+        )
         assert node.request.provider.split("::")[-2] == "releases-cluster", name
     assert provider.type == "pulumi:providers:kubernetes" and "kubeconfig" in provider.secrets
     assert provider.inputs["clusterIdentifier"].startswith("homelab-") and provider.inputs["upsertExistingObjects"] == "true"
@@ -340,6 +345,62 @@ def test_without_anything_to_run_the_cluster_is_left_alone(run):
     assert "dnsmasq" not in graph["fleet-absis-base"].inputs["stdin"]
 
 
+def test_repositories_are_made_when_storage_is_healthy_and_every_home_machine_takes_backups_in(graph):
+    before = graph.before("backup-repositories")
+    assert {"storage-health", "backup-keeper-leviathan", "backup-keeper-absis", "backup-key-nimbus"} <= before
+    for name in graph.names("backup-setup-*"):
+        assert "backup-repositories" in graph.before(name), name
+    for name in graph.names("backup-snapshots-*"):
+        assert "kubernetes-converge" in graph.before(name), name
+
+
+def test_borg_is_installed_while_the_storage_is_still_made(graph):
+    for name in graph.names("backup-packages-*") + graph.names("backup-key-*") + graph.names("backup-keeper-*"):
+        assert not [other for other in graph.before(name) if other.startswith(("storage-", "mesh-", "kubernetes-"))], name
+
+
+def test_a_home_machine_knows_the_key_of_everybody_who_comes_by_ssh_and_from_where(dev):
+    keys = json.loads(dev["backup-keeper-absis"].inputs["stdin"])["keys"]
+    assert keys["nimbus"] == {"key": "ssh-ed25519 KEYOFnimbus", "from": "10.88.0.3"}
+    assert keys["laptop"]["from"] == "10.88.0.50" and keys["laptop"]["key"].startswith("ssh-ed25519 AAAA") and len(keys) == 2
+
+
+def test_a_passphrase_goes_to_its_own_machine_and_to_home_machines_and_never_in_plain(dev):
+    phrases = json.loads(identities()["homelab:backupPassphrases"])
+    there = {
+        name: [whose for whose, phrase in phrases.items() if phrase in str(node.inputs.get("stdin"))] for name, node in dev.nodes.items()
+    }
+    assert there["backup-setup-nimbus"] == ["nimbus"] and there["backup-setup-absis"] == ["absis"]
+    assert {name for name, whose in there.items() if len(whose) > 1} == {
+        "backup-keeper-absis",
+        "backup-keeper-leviathan",
+        "backup-repositories",
+    }
+    assert all("stdin" in dev[name].secrets for name, whose in there.items() if whose)
+
+
+def test_a_laptop_that_is_backed_up_gets_its_own_passphrase_and_nobody_else_s(dev):
+    phrases, files = json.loads(identities()["homelab:backupPassphrases"]), dev.outputs["clients"]["laptop"]["files"]
+    said = json.loads(files["/etc/homelab/backup/backup.json"])
+    assert said["passphrase"] == phrases["laptop"] and "/usr/local/lib/homelab/backup/run" in files
+    assert {entry["address"] for entry in said["entries"]} == {"10.88.0.1", "10.88.0.2"}
+    assert not [whose for whose, phrase in phrases.items() if whose != "laptop" and phrase in json.dumps(files)]
+
+
+def test_exported_keys_are_an_output_that_is_secret(dev):
+    assert dev.outputs["backupKeys"]["nimbus"] == "BORG_KEY of nimbus"
+    assert {"stdout", "stderr"} <= {*dev["backup-repositories"].request.additionalSecretOutputs}
+    for name, node in dev.nodes.items():
+        plain = json.dumps({key: value for key, value in node.inputs.items() if key not in node.secrets})
+        assert "BORG_KEY" not in plain, name
+
+
+def test_without_a_schedule_nothing_of_backups_is_registered(run):
+    graph = run(says=KEYS, change=lambda said: said.pop("homelab:backup"))
+    assert graph.names("backup-*") == [] and graph.outputs["backup"] == {} and graph.outputs["backupKeys"] == {}
+    assert "/etc/homelab/backup/backup.json" not in graph.outputs["clients"]["laptop"]["files"]
+
+
 def test_a_laptop_gets_the_key_of_its_own_user_only(dev):
     files = dev.outputs["clients"]["laptop"]["files"]
     assert json.loads(files["/etc/homelab/storage.json"])["mounts"] == {"/media": "/srv/archive/media"}
@@ -358,7 +419,9 @@ def test_paths_are_proven_only_after_every_member_has_joined(dev):
 
 def test_dependencies_grow_with_the_machines_and_not_with_their_square(run):
     def edges(machines):
-        graph = run(says=KEYS, change=lambda said: said.update(grown({"config": said}, machines)["config"]))
+        names = [f"machine-{number:03d}" for number in range(machines)]
+        known = {**identities(), "homelab:backupPassphrases": json.dumps({name: new_passphrase() for name in [*BACKED_UP, *names]})}
+        graph = run(says=KEYS, change=lambda said: said.update(grown({"config": said}, machines)["config"]), keys=known)
         return sum(len(node.request.dependencies) for node in graph.nodes.values())
 
     five, ten, fifteen = map(edges, (5, 10, 15))
@@ -415,7 +478,7 @@ def test_a_client_gets_its_bundle_as_a_stack_output(dev):
 
 def test_a_removed_client_is_no_longer_known_to_any_member(run):
     def remove(said):
-        del said["homelab:mesh"]["clients"]["laptop"]
+        del said["homelab:mesh"]["clients"]["laptop"], said["homelab:backup"]["clients"]
 
     graph = run(says=KEYS, change=remove)
     assert not [name for name in graph.names("mesh-join-*") if "laptop" in graph[name].inputs["stdin"]]

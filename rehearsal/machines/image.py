@@ -1,6 +1,6 @@
 """The root file system every machine starts from: Debian 12 with what a provider's image has, cached as one tar.
 
-What the program installs on its machines (tinc, chrony, nftables, Ceph) is not in it; their packages only lie in apt's cache,
+What the program installs on its machines (tinc, chrony, nftables, Ceph, Borg) is not in it; their packages only lie in apt's cache,
 so that each run need not fetch them again.
 """
 
@@ -36,7 +36,8 @@ PACKAGES = (
 )
 CEPH = ("ceph-common", "ceph-fuse", "ceph-mds", "ceph-mgr", "ceph-mon", "ceph-osd", "radosgw")
 KUBERNETES = ("busybox-static", "containerd", "iptables", "python3-venv", "runc")
-AT_HAND = ("chrony", "dnsmasq-base", "nftables", "tinc", *CEPH, *KUBERNETES)
+BACKUP = ("borgbackup", "borgmatic", "openssh-client")
+AT_HAND = ("chrony", "dnsmasq-base", "nftables", "tinc", *CEPH, *KUBERNETES, *BACKUP)
 RECIPE = 3  # raise it when anything below changes what is in the image
 
 

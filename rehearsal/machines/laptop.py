@@ -3,7 +3,7 @@
 import re
 import time
 
-from config.identities import mesh_public
+from config.identities import mesh_public, ssh_public
 from rehearsal import paths
 from rehearsal.machines import machine
 from rehearsal.machines.folder import Folder
@@ -13,6 +13,7 @@ from rehearsal.machines.shell import MachineError
 
 CLIENT = "usr/local/sbin/homelab-client"
 KEY = "etc/tinc/homelab/rsa_key"
+BACKUP_KEY = "etc/homelab/backup/ssh/id_ed25519"
 INSTALL = "command -v {} >/dev/null || DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends {}"
 ROUND_TRIP = re.compile(r"= [\d.]+/([\d.]+)/")
 
@@ -24,6 +25,9 @@ def join(bundle_json: str) -> None:
     private = (paths.keys() / LAPTOP).read_text()
     put(root, f"{KEY}.priv", private, 0o600)
     put(root, f"{KEY}.pub", mesh_public(private) + "\n", 0o644)
+    private = (paths.keys() / f"{LAPTOP}-backup").read_text()
+    put(root, BACKUP_KEY, private, 0o600)
+    put(root, f"{BACKUP_KEY}.pub", ssh_public(private) + "\n", 0o644)
     _do("install Tinc", "sh", "-c", INSTALL.format("tincd", "tinc"))
     if "/etc/homelab/storage.json" in bundle_json:
         _do("install what mounts CephFS", "sh", "-c", INSTALL.format("ceph-fuse", "ceph-fuse"))

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from components.backup import check as backup
 from components.kubernetes import check as kubernetes
 from components.machines import check as machines
 from components.mesh import check as mesh
@@ -21,7 +22,7 @@ def understood(file: Path, root: Path) -> None:
     (root / f"Pulumi.{file.stem}.yaml").write_text(file.read_text())
     (root / "known_hosts").write_text(KNOWN_HOSTS)
     homelab = read(file.stem, root)
-    checks = (machines, mesh, storage, kubernetes, releases)
+    checks = (machines, mesh, storage, kubernetes, releases, backup)
     refuse(file.stem, [problem for part in checks for problem in part.check(homelab)])
 
 

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from commands.init import main
+from config.backup import check_passphrase
 from config.ceph import check_key
 from config.document import ROOT, parse_yaml
 from config.edit import Inline, with_secrets
@@ -64,6 +65,23 @@ def test_storage_gets_an_identity_that_stays_whatever_else_is_made(root: Path) -
     assert set(keys(file)) == {"nimbus", "fog"} and keys(file, "ceph") == before
 
 
+def test_a_machine_s_passphrase_is_made_once_and_stays_whatever_else_is_made(root: Path) -> None:
+    file = root / "Pulumi.mine.yaml"
+    main(["mine"], root)
+    before = keys(file, "backupPassphrases")
+    assert set(before) == {"leviathan", "absis", "nimbus"} and len({check_passphrase(phrase) for phrase in before.values()}) == 3
+    file.write_text(file.read_text().replace("nimbus", "fog"))
+    main(["mine"], root)
+    after = keys(file, "backupPassphrases")
+    assert set(after) == {*before, "fog"} and {name: after[name] for name in before} == before
+
+
+def test_no_passphrase_is_ever_printed(root: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    main(["mine"], root)
+    said, made = "".join(capfd.readouterr()), keys(root / "Pulumi.mine.yaml", "backupPassphrases")
+    assert "absis" in said and not [phrase for phrase in made.values() if phrase in said]
+
+
 def test_without_storage_and_rented_machines_nothing_is_made(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = (ROOT / "tests/config/corpus/valid/one-machine.yaml").read_text()
     (root / "Pulumi.mine.yaml").write_text(text)
@@ -83,7 +101,7 @@ def test_what_was_in_the_file_stays_comments_too(root: Path) -> None:
     before = (root / "Pulumi.home.yaml").read_text().splitlines()
     after = (root / "Pulumi.mine.yaml").read_text().splitlines()
     assert [line for line in before if line not in after and not line.startswith("encryptionsalt")] == []
-    assert len(after) == len(before) + 8  # four secrets, two lines each
+    assert len(after) == len(before) + 10  # five secrets, two lines each
 
 
 def test_a_second_run_changes_nothing(root: Path, capsys: pytest.CaptureFixture[str]) -> None:

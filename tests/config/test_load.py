@@ -9,6 +9,7 @@ import pytest
 from pulumi.runtime import mocks
 
 from config import authority
+from config.backup import new_passphrase
 from config.ceph import new_fsid, new_key
 from config.document import ROOT, parse_yaml
 from config.identities import new_host_key, new_mesh_key
@@ -67,7 +68,7 @@ def test_a_stack_read_from_its_file_is_the_one_the_engine_hands_over(loaded: Loa
 def test_a_preview_without_identities_warns_once_and_names_the_command(loaded: Load, warnings: list[str]) -> None:
     loaded()
     (warning,) = warnings
-    assert "nimbus, Ceph" in warning and "`make init STACK=dev`" in warning
+    assert "absis, laptop, leviathan, nimbus, Ceph, the certificate authority" in warning and "`make init STACK=dev`" in warning
 
 
 def test_an_update_without_identities_is_refused(loaded: Load) -> None:
@@ -82,18 +83,21 @@ def test_an_update_with_identities_loads_them_without_a_warning(loaded: Load, wa
     hidden = {"notes": {"PASSWORD": "sensitive"}}
     known = {"rentedHostKeys": {"nimbus": host}, "rentedMeshKeys": {"nimbus": mesh}, "ceph": ceph}
     secrets = {name: json.dumps(said) for name, said in {**known, "certificateAuthority": signs, "applicationSecrets": hidden}.items()}
+    phrases = {name: new_passphrase() for name in ("leviathan", "absis", "nimbus", "laptop")}
+    secrets["backupPassphrases"] = json.dumps(phrases)
     homelab = loaded(False, tuple(secrets), **secrets)
     assert homelab.identities.authority and homelab.identities.authority.certificate == signs["certificate"]
     assert homelab.application_secrets["notes"]["PASSWORD"].get_secret_value() == "sensitive"
     assert homelab.identities.host_key("nimbus").get_secret_value() == host
     assert homelab.identities.mesh_key("nimbus").get_secret_value() == mesh
     assert homelab.identities.ceph and homelab.identities.ceph.mon_key.get_secret_value() == ceph["monKey"]
+    assert {name: one.get_secret_value() for name, one in homelab.identities.backup_passphrases.items()} == phrases
     assert warnings == []
 
 
 def test_the_empty_default_of_an_identity_is_no_identity(loaded: Load, warnings: list[str]) -> None:
     none = dict.fromkeys(SECRETS, "")
-    assert loaded(**none).identities.missing == ("nimbus", "Ceph", "the certificate authority")
+    assert loaded(**none).identities.missing == ("absis", "laptop", "leviathan", "nimbus", "Ceph", "the certificate authority")
 
 
 def test_identities_in_plain_text_are_refused(loaded: Load) -> None:

@@ -9,7 +9,7 @@ from ansible.module_utils.basic import AnsibleModule  # type: ignore[import-not-
 BIN, CNI = Path("/usr/local/bin"), Path("/opt/cni/bin")
 PROGRAMS = {
     "kube": ("kube-apiserver", "kube-controller-manager", "kube-proxy", "kube-scheduler", "kubectl", "kubelet"),
-    "etcd": ("etcd", "etcdctl"),
+    "etcd": ("etcd", "etcdctl", "etcdutl"),
 }
 DOWNLOADS = ("-o", "DPkg::Lock::Timeout=300", "install", "--yes", "--no-install-recommends")
 

@@ -12,7 +12,7 @@ from config.stack import read
 
 KEY = new_key()
 CERTIFICATE = new_certificate(KEY, "example.net")
-RUNNING = ("ingress", "certificates", "volumes", "metrics", "applications")
+RUNNING = ("ingress", "certificates", "volumes", "metrics", "applications", "backup")
 
 
 def nothing_runs(homelab: Homelab) -> dict[str, Any]:

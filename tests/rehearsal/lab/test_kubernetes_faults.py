@@ -261,6 +261,7 @@ def test_a_machine_is_added_and_removed(lab: Lab, kube: Kube) -> None:
         def grow(said: dict[str, Any]) -> None:
             said["homelab:machines"]["novus"] = {**block, "controlPlane": False}
             said["homelab:mesh"]["addresses"]["novus"] = "10.88.0.4"
+            said["homelab:backup"]["machines"] = [*MACHINES]  # for a passphrase of its own it would need `make init`
 
         with lab.edited(grow):
             said = lab.up().stdout

@@ -128,7 +128,7 @@ def test_a_wrong_host_key_is_refused_and_named(lab: Lab) -> None:
 
 @pytest.mark.faults
 def test_a_client_that_is_taken_out_is_cut_off_and_comes_back(lab: Lab) -> None:
-    with lab.edited(lambda said: said["homelab:mesh"].pop("clients")):
+    with lab.edited(lambda said: (said["homelab:mesh"].pop("clients"), said["homelab:backup"].pop("clients"))):
         lab.up()
         assert not lab.reaches("laptop", MESH["nimbus"], within=5) and not lab.reaches("laptop", MESH["absis"], within=5)
     lab.up()

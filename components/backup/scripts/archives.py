@@ -1,0 +1,43 @@
+"""What archives a repository has."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+
+from toolkit import Problem, sh, tail
+
+
+def archives(repository: Path | str, env: Mapping[str, str]) -> dict[str, tuple[str, float]]:
+    """Id -> name and time (seconds since 1970), the oldest first."""
+    shown = sh("borg", "list", "--json", "--consider-checkpoints", str(repository), env=env, check=False)
+    if shown.returncode:
+        raise Problem(f"its archives cannot be listed: {tail(shown, 600)}")
+    found = [(one["id"], one["name"], moment(one["time"])) for one in json.loads(shown.stdout)["archives"]]
+    return {which: (name, when) for which, name, when in sorted(found, key=lambda one: one[2])}
+
+
+def moment(text: str) -> float:
+    """Of Borg's time, which is the machine's own where it names no zone."""
+    return datetime.fromisoformat(text).timestamp()
+
+
+def choose(known: Mapping[str, tuple[str, float]], wanted: str) -> str:
+    """The name of an archive: itself, `latest`, or a date (2026-01-31, 2026-01-31T18:00): the last one that was made before its end."""
+    names = [name for name, _ in known.values() if not name.endswith(".checkpoint") and ".checkpoint." not in name]
+    if not names:
+        raise Problem("there is no archive yet")
+    if wanted == "latest":
+        return names[-1]
+    if wanted in names:
+        return wanted
+    try:
+        until = datetime.fromisoformat(wanted).timestamp() + (86400 if len(wanted) <= 10 else 0)
+    except ValueError:
+        raise Problem(f"{wanted!r} is neither an archive nor a date nor `latest`; there are {', '.join(names[-5:])}") from None
+    before = [name for name, when in known.values() if when < until and name in names]
+    if not before:
+        raise Problem(f"no archive is as old as {wanted}; the oldest is {names[0]}")
+    return before[-1]

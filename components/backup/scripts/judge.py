@@ -1,0 +1,44 @@
+"""Whether a repository may be pruned: is everything that was there when the keeper last looked still there? Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+TOLERANCE = 3600.0
+"""Seconds by which clocks may differ."""
+
+Record = Mapping[str, Any]
+"""{"segment": last transaction that was looked at, "archives": {id: [name, time]}, "when": time, "key": text, "epoch": times rewound,
+"removing": ids that the keeper was about to prune, or null, "refused": [why]}"""
+
+FRESH: Record = {"segment": -1, "archives": {}, "when": 0, "key": "", "epoch": 0, "removing": None, "refused": []}
+"""Of a repository that nobody has looked at yet."""
+
+
+def objections(record: Record | None, archives: Mapping[str, tuple[str, float]], key: str, gone: int, now: float) -> list[str]:
+    """Why not to touch it; empty when it may be pruned. `archives`: id -> name and time; `gone`: how many objects of before are no more.
+
+    A run of the keeper that was cut off has deleted objects itself; then only its archives are compared, and the caller has all data
+    checked first.
+    """
+    if record is None:
+        return []
+    found = []
+    removing = {*(record.get("removing") or ())}
+    lost = [name for one, (name, _) in record["archives"].items() if one not in archives and one not in removing]
+    if lost:
+        found.append(f"{len(lost)} archives are gone that nobody here has removed: {', '.join(sorted(lost)[:5])}")
+    if gone and not removing and not lost:
+        found.append(f"{gone} objects of older archives are deleted or overwritten")
+    if key != record["key"]:
+        found.append("the key inside is another than the one that was exported")
+    newest = max((time for _, time in record["archives"].values()), default=0.0)
+    for one, (name, time) in archives.items():
+        if one in record["archives"]:
+            continue
+        if time > now + TOLERANCE:
+            found.append(f"the archive {name} is of the future: it would outlive all true ones")
+        elif time < newest - TOLERANCE:
+            found.append(f"the archive {name} is new and calls itself older than one that was there: it would take a true one's place")
+    return found
