@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
-from toolkit import Problem, sh, tail
+from toolkit import BORG, Problem, sh, tail
 
 
 def archives(repository: Path | str, env: Mapping[str, str]) -> dict[str, tuple[str, float]]:
     """Id -> name and time (seconds since 1970), the oldest first."""
-    shown = sh("borg", "list", "--json", "--consider-checkpoints", str(repository), env=env, check=False)
+    shown = sh(*BORG, "list", "--json", "--consider-checkpoints", str(repository), env=env, check=False)
     if shown.returncode:
         raise Problem(f"its archives cannot be listed: {tail(shown, 600)}")
     found = [(one["id"], one["name"], moment(one["time"])) for one in json.loads(shown.stdout)["archives"]]

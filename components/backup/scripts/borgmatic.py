@@ -51,12 +51,15 @@ def keep(repository: str, name: str, keep: Mapping[str, int], checks: Mapping[st
         "storage": {
             "archive_name_format": f"{name}-{{utcnow:%Y-%m-%dT%H:%M:%S}}",
             "lock_wait": 30,
-            "umask": umask,
+            "umask": int(f"{umask:o}"),  # Borgmatic hands its digits on, and Borg reads them as octal
+            "extra_borg_options": {"check": f"--umask={umask:04o}"},  # which Borgmatic 1.7 forgets there
             "relocated_repo_access_is_ok": True,
         },
-        "retention": {f"keep_{unit}": number for unit, number in keep.items() if number},
+        # All archives, whatever they are called; else Borgmatic takes those of the host that it runs on.
+        "retention": {"prefix": "", **{f"keep_{unit}": number for unit, number in keep.items() if number}},
         "consistency": {
-            "checks": [{"name": kind, "frequency": f"{max(1, seconds // DAY)} days"} for kind, seconds in sorted(checks.items())]
+            "prefix": "",
+            "checks": [{"name": kind, "frequency": f"{max(1, seconds // DAY)} days"} for kind, seconds in sorted(checks.items())],
         },
     }
 
@@ -68,4 +71,6 @@ def text(options: Options, installed: tuple[int, ...]) -> str:
         return HEAD + json.dumps({**options, "location": location}, indent=1) + "\n"
     flat = {key: value for section in options.values() for key, value in section.items()}
     flat["repositories"] = [{"path": path} for path in flat["repositories"]]
+    if flat.pop("prefix", None) is not None:
+        flat["match_archives"] = "sh:*"
     return HEAD + json.dumps(flat, indent=1) + "\n"

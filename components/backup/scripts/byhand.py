@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from toolkit import Places, Problem, guarded
+from toolkit import BORG, Places, Problem, guarded
 from where import repository
 
 
@@ -14,7 +14,7 @@ def main():
     if not words:
         raise Problem("usage: backup/borg [--of MACHINE] COMMAND ...")
     with repository(Places(), of) as repo:
-        return subprocess.run(["/usr/bin/env", "borg", *words], env={**repo.env, "BORG_REPO": repo.location}).returncode
+        return subprocess.run([*BORG, *words], env={**repo.env, "BORG_REPO": repo.location}).returncode
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -28,6 +29,11 @@ USER = "homelab-backup"
 HEAD = "# Written by homelab; edits are overwritten.\n"
 PATIENCE = 900
 """Seconds for a lock. Whoever loses power keeps one on the file system until that gives the machine up, after five minutes."""
+
+UMASK = 0o007
+BORG = ("borg", f"--umask={UMASK:04o}")
+"""What root makes in the repository of one that comes by SSH must be open to the group that the folder hands down: also an index that a
+mere look has computed. Repositories of nobody else's are in folders that only root can enter."""
 
 REFUSED = 78
 """Exit status of what would be refused again, so that nobody tries it every few minutes."""
@@ -139,7 +145,12 @@ def sh(
 
 
 def tail(done: subprocess.CompletedProcess[str], length: int = 2000) -> str:
-    return (done.stderr.strip() or done.stdout.strip())[-length:]
+    """The end of what a command complained of, without what Borg adds about the computer."""
+    said = done.stderr.strip() or done.stdout.strip()
+    return "\n".join(line for line in said.splitlines() if not ABOUT.match(line))[-length:]
+
+
+ABOUT = re.compile(r"(Borg server: |Remote: )*(Platform|Linux|Borg|PID|CWD|sys\.argv|SSH_ORIGINAL_COMMAND|Python): ")
 
 
 def document() -> dict[str, Any]:
@@ -216,7 +227,11 @@ def stale(repository: Path) -> str:
 def unlock(repository: Path) -> None:
     """Take away what a power cut or a kill left, while our own lock says that nobody else is at this repository."""
     if holders := stale(repository):
-        sh("borg", "break-lock", repository)
+        for path in (repository / "lock.exclusive").glob("*"):
+            path.unlink()
+        with contextlib.suppress(FileNotFoundError):
+            (repository / "lock.exclusive").rmdir()
+        (repository / "lock.roster").unlink(missing_ok=True)
         say(f"{repository.name}: took away the lock of {holders}, who does not use it any more")
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from archives import archives, choose
 from epoch import forget_if_rewound
-from toolkit import Places, Problem, Shared, environment, held, locked, read, sh, tail
+from toolkit import BORG, Places, Problem, Shared, environment, held, locked, read, sh, tail
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Repository:
     def extract(self, archive: str, paths: list[str], into: Path, *options: str) -> None:
         """Files and folders of an archive, with owners, modes and times, below a folder."""
         bare = [path.lstrip("/") for path in paths]
-        done = sh("borg", "extract", *options, f"{self.location}::{archive}", *bare, env=self.env, check=False, cwd=into)
+        done = sh(*BORG, "extract", *options, f"{self.location}::{archive}", *bare, env=self.env, check=False, cwd=into)
         if done.returncode > 1:
             raise Problem(f"{archive} could not be read: {tail(done)}")
         if "never matched" in done.stderr:

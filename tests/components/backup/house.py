@@ -191,13 +191,18 @@ def serve(house: House) -> None:
     wait_until(listens, 10, lambda: "the sshd of the trial does not listen")
 
 
-def kill(child: subprocess.Popen[str], name: str) -> None:
-    """Power cut of one process and all that it has started."""
+def family(pid: int) -> list[int]:
+    """A process and all that it has started and that still run."""
     listed = subprocess.run(["ps", "-eo", "pid,ppid"], capture_output=True, text=True, check=True).stdout.splitlines()[1:]
-    parents = {int(pid): int(parent) for pid, parent in map(str.split, listed)}
-    family = [child.pid]
-    for pid in family:
-        family += [other for other, parent in parents.items() if parent == pid]
-    for pid in family:
+    parents = {int(child): int(parent) for child, parent in map(str.split, listed)}
+    found = [pid]
+    for one in found:
+        found += [child for child, parent in parents.items() if parent == one]
+    return found
+
+
+def kill(child: subprocess.Popen[str]) -> None:
+    """As a power cut ends it, with all that it has started."""
+    for pid in reversed(family(child.pid)):
         os.kill(pid, signal.SIGKILL)
     child.communicate()

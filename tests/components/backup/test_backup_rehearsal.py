@@ -1,0 +1,297 @@
+"""The scripts with real Borg, Borgmatic and sshd on this host, without Ceph and systemd: see house.py. Needs root and these three installed."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from rehearsal.machines.shell import wait_until
+from tests.components.backup.house import FOLDER, TOOLS, House, Machine, build, family, kill
+
+pytestmark = pytest.mark.rehearsal
+NEEDED = ("borg", "borgmatic", "/usr/sbin/sshd", "unshare")
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    missing = [tool for tool in NEEDED if not shutil.which(tool)]
+    assert not missing, f"missing here: {missing}: apt-get install borgbackup borgmatic openssh-server"
+    made = build(tmp_path_factory.mktemp("house"))
+    for one in (made.home, made.away):
+        fill(made.data(one))
+        one.do("run")
+    try:
+        yield made
+    finally:
+        made.home.end()
+        made.away.end()
+
+
+@pytest.fixture(params=["home", "away"])
+def one(house: House, request: pytest.FixtureRequest) -> Machine:
+    """The machine with the mount, and the one that comes by SSH."""
+    found = getattr(house, request.param)
+    assert isinstance(found, Machine)
+    return found
+
+
+def fill(folder: Path) -> None:
+    (folder / "large").write_bytes(subprocess.run(["head", "-c", "8000000", "/dev/urandom"], capture_output=True, check=True).stdout)
+    for number in range(200):
+        (folder / f"file {number}").write_text(f"{folder} {number}\n" * 20)
+    (folder / "deep" / "er").mkdir(parents=True)
+    (folder / "deep" / "er" / "file").write_text("deep\n")
+
+
+def archives(house: House, name: str) -> list[str]:
+    return [line.split()[-1] for line in house.home.do("list", "--of", name).stdout.splitlines()]
+
+
+def record(house: House, name: str) -> dict[str, object]:
+    return dict(json.loads((house.folder / f".homelab/records/{name}.json").read_text()))
+
+
+def test_a_second_backup_stores_only_what_is_new(house: House, one: Machine) -> None:
+    (house.data(one) / "new").write_text("new\n" * 1000)
+    one.do("run")
+    last = one.last()
+    assert last["size"] > 8_000_000 and last["added"] < 1_000_000 and last["files"] > 200
+
+
+def test_a_backup_is_verified_where_it_was_made_and_on_a_home_machine(house: House, one: Machine) -> None:
+    assert "30 of 30 files came back as they were" in one.do("verify", "30").stderr
+    assert "and so is every block of its repository" in house.home.do("verify", "30", "--of", one.name).stderr
+
+
+def test_the_manifest_lies_in_the_archive_and_beside_it(house: House, one: Machine) -> None:
+    made = one.last()["archive"]
+    assert (house.folder / f".homelab/manifests/{one.name}/{made}.jsonl.gz").stat().st_size > 1000
+    beside = house.folder / f".homelab/manifests/{one.name}/{made}.jsonl.gz"
+    kept = beside.read_bytes()
+    beside.write_bytes(b"of somebody else")
+    said = house.home.do("verify", "5", "--quick", "--of", one.name, ok=False)
+    beside.write_bytes(kept)
+    assert said.returncode == 1 and "the manifest in the archive is not the one beside it" in said.stderr
+
+
+def test_a_file_and_a_folder_of_a_date_come_back_and_nothing_is_overwritten(house: House, one: Machine) -> None:
+    data = house.data(one)
+    wanted = (data / "file 7").read_text()
+    (data / "file 7").unlink()
+    one.do("restore-file", "latest", "/root/data/file 7", "/root/data")
+    assert (data / "file 7").read_text() == wanted
+    refused = one.do("restore-file", "latest", "/root/data/file 7", "/root/data", ok=False)
+    assert refused.returncode == 1 and "is there already" in refused.stderr
+    today = one.run("date", "+%F").stdout.strip()
+    one.do("restore-folder", today, "/root/data/deep", "/root/data/again")
+    assert (data / "again/er/file").read_text() == "deep\n"
+    wrong = one.do("restore-folder", "latest", "/root/data/file 7", "/root/data/x", ok=False)
+    assert "is no folder" in wrong.stderr and not (data / "x").exists()
+    assert not [*data.glob(".homelab-restore-*")]
+
+
+def test_a_date_before_the_first_archive_and_an_unknown_name_are_told(house: House) -> None:
+    assert "no archive is as old as 2001-01-01" in house.home.do("restore-folder", "2001-01-01", "/root", "/root/x", ok=False).stderr
+    assert "is neither an archive nor a date" in house.home.do("list", "nonsense", ok=False).stderr
+
+
+def test_the_key_of_a_machine_opens_nothing_but_its_own_repository(house: House) -> None:
+    ssh = ("ssh", "-F", "/etc/homelab/backup/ssh/config", "homelab-backup")
+    for asked in (
+        ["ls", FOLDER],
+        ["sh"],
+        ["borg", "list", f"{FOLDER}/home"],
+        ["manifest", "../x"],
+        ["manifest", "home-2026-01-01T00:00:00"],
+    ):
+        refused = house.away.run(*ssh, *asked, ok=False)
+        assert refused.returncode != 0 and refused.stdout == "", asked
+    assert "for nothing else" in house.away.run(*ssh, "ls", ok=False).stderr
+    env = "BORG_BASE_DIR=/root/borg BORG_PASSPHRASE=x BORG_RSH='ssh -F /etc/homelab/backup/ssh/config'"
+    other = house.away.run("sh", "-c", f"{env} borg list ssh://homelab-backup{FOLDER}/home", ok=False)
+    assert other.returncode != 0 and "not allowed" in other.stderr, other.stderr
+    forward = house.away.run(
+        "timeout",
+        "10",
+        "ssh",
+        "-F",
+        "/etc/homelab/backup/ssh/config",
+        "-N",
+        "-o",
+        "ExitOnForwardFailure=yes",
+        "-R",
+        "0:127.0.0.1:1",
+        "homelab-backup",
+        ok=False,
+    )
+    assert forward.returncode == 255, forward
+
+
+def test_a_manifest_that_is_there_cannot_be_replaced(house: House) -> None:
+    made = house.away.last()["archive"]
+    again = house.away.run("ssh", "-F", "/etc/homelab/backup/ssh/config", "homelab-backup", "manifest", made, stdin="other", ok=False)
+    assert again.returncode != 0 and "is there already" in again.stderr
+
+
+def test_a_compromised_machine_cannot_destroy_its_archives(house: House) -> None:
+    """Borg lets it mark them as deleted; the keeper does not make that final and brings them back."""
+    house.home.do("keep", "away")
+    before = archives(house, "away")
+    (house.data(house.away) / "since").write_text("since then\n")
+    house.away.do("run")
+    for name in before:
+        house.away.do("borg", "delete", f"::{name}")
+    house.away.do("borg", "compact", ok=False)
+    assert not {*before} & {*archives(house, "away")}
+    size = sum(path.stat().st_size for path in (house.folder / "away").rglob("*") if path.is_file())
+    refused = house.home.do("keep", "away", ok=False)
+    assert refused.returncode == 1 and "archives are gone that nobody here has removed" in refused.stderr
+    assert "NOT PRUNED" in house.home.do("status").stdout
+    assert sum(path.stat().st_size for path in (house.folder / "away").rglob("*") if path.is_file()) >= size * 0.99
+    house.home.do("rewind", "away")
+    assert archives(house, "away") == before
+    assert "in order" in house.home.do("verify", "50", "--of", "away").stderr
+    suspicious = house.away.do("run", ok=False)
+    assert suspicious.returncode == 1 and "newer than" in suspicious.stderr, suspicious.stderr
+    house.away.do("rewound")
+    house.away.do("run")
+    house.home.do("keep", "away")
+    assert {*before} < {*archives(house, "away")}
+
+
+def test_a_key_that_was_changed_from_outside_is_put_back(house: House) -> None:
+    house.home.do("keep", "away")
+    change = "BORG_NEW_PASSPHRASE=mine /usr/local/lib/homelab/backup/borg key change-passphrase"
+    house.away.run("sh", "-c", change)
+    refused = house.home.do("keep", "away", ok=False)
+    assert refused.returncode == 1, refused
+    house.home.do("rewind", "away")
+    assert archives(house, "away")
+    house.away.do("rewound")
+    house.away.do("run")
+
+
+def test_a_deletion_by_the_operator_is_asked_about_and_accepted(house: House) -> None:
+    house.home.do("run")
+    house.home.do("keep", "home")
+    oldest = archives(house, "home")[0]
+    house.home.do("borg", "--of", "home", "delete", f"::{oldest}")
+    assert house.home.do("keep", "home", ok=False).returncode == 1
+    house.home.do("accept", "home")
+    house.home.do("keep", "home")
+    assert oldest not in archives(house, "home")
+
+
+def test_the_keeper_prunes_by_the_configuration_and_drops_the_manifests_of_what_is_gone(house: House) -> None:
+    public = (house.away.here / "etc/homelab/backup/ssh/id_ed25519.pub").read_text()
+    house.home.do("keeper", stdin=house.keeper(public, daily=1, weekly=0, monthly=0))
+    house.away.do("run")
+    newest = house.away.last()["archive"]
+    house.home.do("keep", "away")
+    assert archives(house, "away") == [newest]
+    assert [path.name for path in (house.folder / ".homelab/manifests/away").iterdir()] == [f"{newest}.jsonl.gz"]
+    assert record(house, "away")["removing"] is None
+    house.away.do("run")
+    house.home.do("keeper", stdin=house.keeper(public))
+
+
+def test_a_keeper_that_was_cut_off_checks_everything_first_and_goes_on(house: House) -> None:
+    house.home.do("keep", "away")
+    place = house.folder / ".homelab/records/away.json"
+    known = json.loads(place.read_text())
+    which, (name, _) = next(iter(known["archives"].items()))
+    place.write_text(json.dumps({**known, "removing": [which]}))
+    house.home.do("borg", "--of", "away", "delete", f"::{name}")
+    said = house.home.do("keep", "away").stderr
+    assert "cut off" in said and record(house, "away")["removing"] is None
+
+
+def test_a_bit_that_flipped_in_a_repository_is_found(house: House, one: Machine) -> None:
+    segment = max((house.folder / one.name / "data").glob("*/*"), key=lambda path: path.stat().st_size)
+    kept = segment.read_bytes()
+    place = len(kept) // 2
+    segment.write_bytes(kept[:place] + bytes([kept[place] ^ 1]) + kept[place + 1 :])
+    found = one.do("verify", "5", ok=False)
+    segment.write_bytes(kept)
+    assert found.returncode == 1 and "is NOT in order" in found.stderr
+    assert one.do("verify", "5").returncode == 0
+
+
+def in_use(house: House, name: str) -> bool:
+    return (house.folder / name / "lock.exclusive").is_dir()
+
+
+def test_a_backup_that_was_killed_leaves_locks_that_the_next_one_takes_away(house: House, one: Machine) -> None:
+    (house.data(one) / "more").write_bytes(
+        b"".join(bytes([number % 251]) * 997 for number in range(40_000))
+        + subprocess.run(["head", "-c", "150000000", "/dev/urandom"], capture_output=True, check=True).stdout
+    )
+    running = one.start(f"{TOOLS}/run")
+    wait_until(
+        lambda: in_use(house, one.name) and bool([*one.here.glob("var/lib/homelab/backup/borg/.cache/borg/*/lock.exclusive")]),
+        60,
+        lambda: "Borg takes no lock",
+    )
+    kill(running)
+    (house.folder / one.name / "lock.exclusive").mkdir(exist_ok=True)
+    (house.folder / one.name / "lock.exclusive" / "elsewhere@1.4711-0").touch()  # as of a home machine that lost its power
+    shutil.chown(house.folder / one.name / "lock.exclusive", 59655 if one.name == "away" else 0)
+    one.do("run")
+    assert one.last()["size"] > 150_000_000
+    assert "in order" in one.do("verify", "20").stderr
+    (house.data(one) / "more").unlink()
+
+
+def test_a_lock_of_somebody_who_is_at_work_is_left_alone(house: House) -> None:
+    script = "import sys; sys.path.insert(0, '/usr/local/lib/homelab/backup')\nfrom toolkit import Path, Places, Shared, held\n"
+    holder = house.home.start(
+        "python3",
+        "-c",
+        script + f"import time\nwith held(Places(), Shared(Path('{FOLDER}')), 'away'): Path('/root/held').touch(); time.sleep(600)",
+    )
+    wait_until((house.home.here / "root/held").exists, 20, lambda: "the lock is not taken")
+    (house.folder / "away/lock.exclusive").mkdir()
+    try:
+        asked = script + f"with held(Places(Path('/root')), Shared(Path('{FOLDER}')), 'away', 2): print('got it')"
+        refused = house.home.run("python3", "-c", asked, ok=False)
+        assert refused.returncode != 0 and "is in use" in refused.stderr and (house.folder / "away/lock.exclusive").is_dir()
+    finally:
+        kill(holder)
+    assert family(holder.pid) == [holder.pid]
+    house.away.do("run")
+    assert not (house.folder / "away/lock.exclusive").exists()
+
+
+def test_borgmatic_finds_the_configurations_valid(house: House, one: Machine) -> None:
+    one.run("validate-borgmatic-config", "--config", "/etc/homelab/backup/borgmatic.yaml")
+    if one is house.home:
+        house.home.run("validate-borgmatic-config", "--config", "/etc/homelab/backup/keep/away.yaml")
+
+
+def test_setting_up_again_changes_nothing(house: House, one: Machine) -> None:
+    assert "wrote" not in one.do("setup", stdin=house.told(one.name)).stderr
+    keys = json.loads(house.home.do("repositories", stdin=house.repositories()).stdout)
+    assert keys == {name: (house.folder / f".homelab/keys/{name}.key").read_text() for name in keys}
+
+
+def test_no_passphrase_lies_where_others_than_root_can_read_it(house: House) -> None:
+    for machine in (house.home, house.away):
+        for path in (machine.here / "etc/homelab").rglob("*"):
+            if path.is_file() and any(phrase in path.read_text() for phrase in house.passphrases.values()):
+                assert path.stat().st_mode & 0o077 == 0 and path.parent.name == "passphrases", path
+        assert (machine.here / "etc/homelab/backup").stat().st_mode & 0o077 == 0
+    assert {path.name for path in (house.away.here / "etc/homelab/backup/passphrases").iterdir()} == {"away"}
+
+
+def test_leaving_takes_everything_away_but_repositories_and_the_key_pair(house: House) -> None:
+    house.away.do("leave")
+    left = {
+        str(path.relative_to(house.away.here / "etc/homelab")) for path in (house.away.here / "etc/homelab").rglob("*") if path.is_file()
+    }
+    assert left == {"backup/ssh/id_ed25519", "backup/ssh/id_ed25519.pub"}
+    house.away.do("setup", stdin=house.told("away"))
+    house.away.do("run")
+    assert len(archives(house, "away")) > 1
