@@ -140,9 +140,9 @@ def check_passphrase(text: str) -> str:
     try:
         raw = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
-        raise ValueError("not a passphrase of `make init`") from None
+        raise ValueError("not a passphrase of 32 bytes in base64") from None
     if len(raw) != _BYTES:
-        raise ValueError("not a passphrase of `make init`")
+        raise ValueError("not a passphrase of 32 bytes in base64")
     return "SHA256:" + base64.b64encode(hashlib.sha256(raw).digest()).decode().rstrip("=")
 
 

@@ -31,6 +31,7 @@ def test_the_rehearsal_s_operator_and_laptop_have_the_configured_keys() -> None:
     homelab = read("dev")
     assert homelab.operator.public_key == ssh_public(key("operator"))
     assert homelab.mesh.clients["laptop"].public_key == mesh_public(key("laptop"))
+    assert homelab.mesh.clients["laptop"].backup_key == ssh_public(key("laptop-backup"))
 
 
 def test_the_dev_stack_has_identities_that_the_public_passphrase_opens() -> None:

@@ -6,6 +6,7 @@ before are not read again.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -14,6 +15,8 @@ import stat
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
+
+from sources import below
 
 Line = tuple[str, int, int, int, int, str]
 TAG, MARK = "CACHEDIR.TAG", ".nobackup"
@@ -26,16 +29,15 @@ def order(path: str) -> list[str]:
     return path.split("/")
 
 
-def walk(folder: str, excludes: Collection[str]) -> Iterator[tuple[str, os.stat_result]]:
-    """Regular files below a folder and on its file system, in order."""
-    try:
-        device = Path(folder).stat().st_dev
-    except OSError:
-        return
-    yield from _walk(folder, device, excludes)
+def walk(roots: Sequence[str], excludes: Collection[str]) -> Iterator[tuple[str, os.stat_result]]:
+    """Regular files of the file systems whose roots these are, in order: one that is mounted in another comes when its folder does."""
+    tops = [root for root in roots if not any(root != other and below(root, other) for other in roots)]
+    for top in sorted(tops, key=order):
+        with contextlib.suppress(OSError):
+            yield from _walk(top, Path(top).stat().st_dev, {*roots}, excludes)
 
 
-def _walk(folder: str, device: int, excludes: Collection[str]) -> Iterator[tuple[str, os.stat_result]]:
+def _walk(folder: str, device: int, roots: Collection[str], excludes: Collection[str]) -> Iterator[tuple[str, os.stat_result]]:
     try:
         with os.scandir(folder) as found:
             entries = sorted(found, key=lambda entry: entry.name)
@@ -51,11 +53,9 @@ def _walk(folder: str, device: int, excludes: Collection[str]) -> Iterator[tuple
             facts = entry.stat(follow_symlinks=False)
         except OSError:
             continue
-        if facts.st_dev != device:
-            continue
-        if stat.S_ISDIR(facts.st_mode):
-            yield from _walk(entry.path, device, excludes)
-        elif stat.S_ISREG(facts.st_mode):
+        if stat.S_ISDIR(facts.st_mode) and (facts.st_dev == device or entry.path in roots):
+            yield from _walk(entry.path, facts.st_dev, roots, excludes)
+        elif stat.S_ISREG(facts.st_mode) and facts.st_dev == device:
             yield entry.path, facts
 
 
@@ -83,16 +83,14 @@ def lines(roots: Sequence[str], excludes: Collection[str], before: Iterable[Line
     """The manifest of the files below the roots. `before`: the last one, in the same order."""
     old = iter(before)
     last = next(old, None)
-    for root in sorted(roots, key=order):
-        others = {*excludes, *(other for other in roots if other != root)}
-        for path, facts in walk(root, others):
-            while last is not None and order(last[0]) < order(path):
-                last = next(old, None)
-            known = (facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino)
-            same = last is not None and last[0] == path and tuple(last[1:5]) == known
-            made = last[5] if same and last is not None else digest(path)
-            if made is not None:
-                yield (path, *known, made)
+    for path, facts in walk(roots, excludes):
+        while last is not None and order(last[0]) < order(path):
+            last = next(old, None)
+        known = (facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino)
+        same = last is not None and last[0] == path and tuple(last[1:5]) == known
+        made = last[5] if same and last is not None else digest(path)
+        if made is not None:
+            yield (path, *known, made)
 
 
 def parse(text: Iterable[str]) -> Iterator[Line]:

@@ -40,7 +40,7 @@ def excludes(mountinfo: str, more: Iterable[str]) -> list[str]:
 def mounts(mountinfo: str) -> Sequence[tuple[str, str, str, str]]:
     """(where, device number, folder of it, kind) of each mount, as /proc/self/mountinfo has them."""
     found = []
-    for line in mountinfo.splitlines():
+    for line in filter(None, mountinfo.splitlines()):
         before, _, after = line.partition(" - ")
         _, _, device, folder, where = before.split()[:5]
         found.append((_plain(where), device, folder, after.split()[0]))

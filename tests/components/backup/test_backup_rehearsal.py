@@ -1,4 +1,4 @@
-"""The scripts with real Borg, Borgmatic and sshd on this host, without Ceph and systemd: see house.py. Needs root and these three installed."""
+"""The scripts with real Borg, Borgmatic and sshd on this host, without Ceph and systemd (house.py). Needs root and these three."""
 
 import json
 import shutil
