@@ -1,10 +1,10 @@
-"""Every measure in one run on this machine, as ratios: `python -m bench [preview|noop|lan|files|converge|mesh|storage …]`."""
+"""Every measure in one run on this machine, as ratios: `python -m bench [preview|noop|lan|files|converge|backup|mesh|storage …]`."""
 
 import argparse
 import sys
 from collections.abc import Callable, Iterable, Mapping
 
-from bench import converge, files, lan, mesh, noop, preview, storage
+from bench import backup, converge, files, lan, mesh, noop, preview, storage
 from bench.engine import BenchError
 from bench.result import Result, table
 from config.problems import Refused
@@ -17,6 +17,7 @@ MEASURES: Mapping[str, Callable[[], Iterable[Result]]] = {
     "lan": lan.measure,
     "files": files.measure,
     "converge": converge.measure,
+    "backup": backup.measure,
     "mesh": mesh.measure,
     "storage": storage.measure,
 }

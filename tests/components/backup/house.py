@@ -76,8 +76,8 @@ class Machine:
 
     def end(self) -> None:
         for child in self.children:
-            child.kill()
-            child.communicate()
+            if child.returncode is None:
+                kill(child)
 
     def last(self) -> dict[str, Any]:
         return dict(json.loads((self.here / "var/lib/homelab/backup/last.json").read_text()))
