@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -14,6 +15,9 @@ from toolkit import Problem, sh
 
 SETTINGS = Path("/etc/etcd.env")
 SNAPSHOT = re.compile(r"etcd-\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\.db")
+BLOCK, SUM = 512, 32
+"""A snapshot is a database of whole blocks, then its SHA-256."""
+
 BUMP = 1_000_000_000
 """How far the restored revision is moved on: whoever has watched the old one then sees that theirs is gone, and reads anew."""
 
@@ -44,8 +48,23 @@ def offline() -> str:
     return "etcdutl" if shutil.which("etcdutl") else "etcdctl"
 
 
+def whole(path: Path) -> bool:
+    """Whether a snapshot's content has the checksum that etcd has put at its end; `snapshot status` does not look at it (tried)."""
+    content, checksum = path.stat().st_size - SUM, hashlib.sha256()
+    if content <= 0 or content % BLOCK:
+        return False
+    with path.open("rb") as file:
+        while content:
+            block = file.read(min(content, 1 << 20))
+            checksum.update(block)
+            content -= len(block)
+        return file.read() == checksum.digest()
+
+
 def examined(path: Path) -> dict[str, Any]:
     """{"hash", "revision", "totalKey", "totalSize"} of a snapshot. A Problem when it is damaged, or empty."""
+    if not whole(path):
+        raise Problem(f"{path} is damaged: its checksum is not that of its content")
     done = sh(offline(), "snapshot", "status", path, "--write-out=json", check=False)
     if done.returncode:
         raise Problem(f"{path} is no whole snapshot: {done.stderr.strip()[-500:]}")

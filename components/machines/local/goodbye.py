@@ -37,8 +37,8 @@ def farewell(target: Target, returncode: int, output: str) -> str:
     why = output.strip().splitlines()[-1] if output.strip() else f"exit status {returncode}"
     return (
         f"WARNING {target} could not be asked to leave ({why}). What stays on it: the mesh (tinc@homelab, mesh0), what it had of Ceph and "
-        f"Kubernetes (kubelet, containers, etcd, the runner's key), name servers (homelab-names@), the host firewall (homelab-firewall), "
-        f"/etc/homelab and {ROOT}. "
+        f"Kubernetes (kubelet, containers, etcd, the runner's key), backups (homelab-backup, homelab-keep), name servers (homelab-names@), "
+        f"the host firewall (homelab-firewall), /etc/homelab and {ROOT}. "
         f"When it is back: sudo {ROOT}/remote/run machines/leave {target.name}"
     )
 

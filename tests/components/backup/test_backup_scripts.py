@@ -1,5 +1,6 @@
 """What the backup scripts compute: nothing of it needs Borg, root or a machine."""
 
+import hashlib
 import os
 import random
 import struct
@@ -315,6 +316,16 @@ def test_etcd_s_settings_are_read_with_and_without_quotes(modules):
     said = modules.etcdtools.settings(text)
     assert said == {"ETCD_NAME": "etcd1", "ETCDCTL_CACERT": "/etc/ssl/etcd/ssl/ca.pem", "ETCD_DATA_DIR": "/var/lib/etcd"}
     assert {name for name in modules.etcdtools.environment(said) if name.startswith("ETCD_")} == set()
+
+
+def test_a_snapshot_with_a_flipped_bit_or_a_missing_end_is_not_whole(modules, tmp_path):
+    content = os.urandom(3 << 20)
+    path = tmp_path / "snapshot.db"
+    path.write_bytes(content + hashlib.sha256(content).digest())
+    assert modules.etcdtools.whole(path)
+    for damaged in (b"x" + content[1:] + hashlib.sha256(content).digest(), content, content[:-512] + hashlib.sha256(content).digest(), b""):
+        path.write_bytes(damaged)
+        assert not modules.etcdtools.whole(path)
 
 
 def test_only_the_oldest_of_our_own_snapshots_go(script, tmp_path):
