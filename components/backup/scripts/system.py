@@ -34,6 +34,11 @@ STAYS = (
 """Patterns of paths that the archive does not bring, each with all that is below it."""
 
 
+def left_out() -> list[str]:
+    """The same for `borg extract`."""
+    return [word for pattern in STAYS for word in ("--exclude", f"sh:{pattern}")]
+
+
 def stays(path: str) -> bool:
     """Whether a path (from / on, without the first slash) is the new installation's."""
     parts = path.split("/")

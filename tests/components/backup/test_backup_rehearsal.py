@@ -269,6 +269,31 @@ def test_a_lock_of_somebody_who_is_at_work_is_left_alone(house: House) -> None:
     assert not (house.folder / "away/lock.exclusive").exists()
 
 
+SYSTEM = f"""
+import subprocess, sys
+sys.path.insert(0, '{TOOLS}')
+from system import left_out, stays
+from toolkit import BORG, Places
+from where import repository
+with repository(Places(), None) as repo:
+    which = f'{{repo.location}}::{{repo.archive("latest")}}'
+    listed = subprocess.run([*BORG, 'list', '--format', '{{path}}{{NL}}', which], env=repo.env, capture_output=True, text=True, check=True)
+    taken = subprocess.run([*BORG, 'extract', '--dry-run', '--list', *left_out(), which], env=repo.env, capture_output=True, text=True, check=True)
+everything, brought = set(listed.stdout.split('\\n')) - {{''}}, set(taken.stderr.split('\\n')) - {{''}}
+assert any(map(stays, everything)) and len(brought) > 200
+print(sorted(brought ^ {{path for path in everything if not stays(path)}})[:5])
+"""
+
+
+def test_a_restored_system_leaves_out_exactly_what_stays(house: House) -> None:
+    """Borg's patterns and ours mean the same."""
+    for path in ("etc/fstab", "etc/systemd/system/homelab-x.timer", "etc/tinc/homelab/rsa_key.priv", "etc/kubernetes/ssl/ca.key"):
+        (house.home.here / path).parent.mkdir(parents=True, exist_ok=True)
+        (house.home.here / path).write_text("of the old system\n")
+    house.home.do("run")
+    assert house.home.run("python3", "-c", SYSTEM).stdout == "[]\n"
+
+
 def test_borgmatic_finds_the_configurations_valid(house: House, one: Machine) -> None:
     one.run("validate-borgmatic-config", "--config", "/etc/homelab/backup/borgmatic.yaml")
     if one is house.home:
