@@ -18,7 +18,8 @@ NEEDED = ("borg", "borgmatic", "/usr/sbin/sshd", "unshare")
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     missing = [tool for tool in NEEDED if not shutil.which(tool)]
-    assert not missing, f"missing here: {missing}: apt-get install borgbackup borgmatic openssh-server"
+    if missing:  # not installed by a test: a host's own sshd and timers would begin to run
+        pytest.skip(f"NOT RUN: {', '.join(missing)} missing here (apt-get install borgbackup borgmatic openssh-server)")
     made = build(tmp_path_factory.mktemp("house"))
     for one in (made.home, made.away):
         fill(made.data(one))
