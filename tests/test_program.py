@@ -354,6 +354,17 @@ def test_repositories_are_made_when_storage_is_healthy_and_every_home_machine_ta
         assert "kubernetes-converge" in graph.before(name), name
 
 
+def test_repositories_are_made_anew_when_the_storage_is_another(run):
+    keys = {
+        "users": {name: f"another KEY of {name}" for name in ("backups", "machine.absis", "machine.leviathan", "mesh.laptop")},
+        "object": {},
+    }
+    keys["users"] |= {"kubernetes-filesystem": "x", "kubernetes-block": "x"}
+    before, after = stack_graph("dev"), run(says={**KEYS, "storage-pools": json.dumps(keys)})
+    assert before["backup-repositories"].inputs["stdin"] != after["backup-repositories"].inputs["stdin"]
+    assert "KEY of backups" not in before["backup-repositories"].inputs["stdin"]
+
+
 def test_borg_is_installed_while_the_storage_is_still_made(graph):
     for name in graph.names("backup-packages-*") + graph.names("backup-key-*") + graph.names("backup-keeper-*"):
         assert not [other for other in graph.before(name) if other.startswith(("storage-", "mesh-", "kubernetes-"))], name

@@ -11,6 +11,8 @@ from components.backup.report import document
 from components.remote.gate import Gate
 from components.remote.machine import Machine
 from components.remote.script import RemoteScript
+from components.storage.access import BACKUPS
+from components.storage.storage import Storage
 
 Bundle = pulumi.Output[dict[str, dict[str, str]]]
 
@@ -31,7 +33,7 @@ class Backup(pulumi.ComponentResource):
         name: str,
         plan: BackupPlan,
         machines: Mapping[str, Machine],
-        storage: pulumi.Resource,
+        storage: Storage,
         kubernetes: pulumi.Resource,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
@@ -50,7 +52,7 @@ class Backup(pulumi.ComponentResource):
             for name, bundle in clients.items()
         }
 
-    def _build(self, storage: pulumi.Resource, kubernetes: pulumi.Resource) -> pulumi.Output[dict[str, str]]:
+    def _build(self, storage: Storage, kubernetes: pulumi.Resource) -> pulumi.Output[dict[str, str]]:
         """The repositories' keys."""
         plan = self._plan
         packages = {name: self._do("packages", name, deadline=900) for name in plan.machines}
@@ -58,13 +60,16 @@ class Backup(pulumi.ComponentResource):
         public = Gate(f"{self._name}-keys", {name: script.stdout for name, script in made.items()}, parent=self).said
         document: pulumi.Output[str] = pulumi.Output.secret(public.apply(plan.keeper_document))
         keepers = [self._do("keeper", name, document, [packages[name]]) for name in plan.keepers]
-        wanted = pulumi.Output.secret(plan.repositories_document())
+        wanted: pulumi.Output[str] = pulumi.Output.secret(storage.keys.apply(self._repositories))
         repositories = self._do("repositories", plan.first, wanted, [storage, *keepers], deadline=900, whole=True)
         for name in plan.own:
             self._do("setup", name, pulumi.Output.secret(plan.setup_document(name)), [repositories, packages[name]])
         for name in self._copying:
             self._do("snapshots", name, plan.snapshots_document(name), [kubernetes, repositories])
         return repositories.stdout.apply(json.loads)
+
+    def _repositories(self, keys: dict[str, str]) -> str:
+        return self._plan.repositories_document(keys[BACKUPS])
 
     @property
     def _copying(self) -> Sequence[str]:

@@ -6,6 +6,7 @@ Live values (public keys) come in as plain arguments.
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from ipaddress import IPv4Address
 from typing import Literal
 
@@ -152,10 +153,11 @@ class BackupPlan:
             }
         )
 
-    def repositories_document(self) -> str:
-        """`backup/repositories`, on `first`, which answers {name: exported key}. Secret.
+    def repositories_document(self, storage_key: str) -> str:
+        """`backup/repositories`, on `first`, which answers {name: exported key}. `storage_key`: of a user of this very storage. Secret.
 
-        {"folder", "filesystem", "directory", "quota": bytes or null, "gid", "repositories": as above}
+        {"folder", "filesystem", "directory", "quota": bytes or null, "gid", "repositories": as above,
+         "storage": a word that is another one in another storage}
         """
         quota = self.backup.quota
         return _json(
@@ -166,6 +168,7 @@ class BackupPlan:
                 "quota": int(quota) if quota else None,
                 "gid": UID,
                 "repositories": self._repositories,
+                "storage": sha256(storage_key.encode()).hexdigest()[:16],
             }
         )
 

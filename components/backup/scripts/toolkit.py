@@ -199,9 +199,14 @@ def locked(path: Path, patience: float, why: str, make: bool = True) -> Iterator
     """Only one at a time between here and the end of the block; gives the file's number. A Problem after `patience` seconds."""
     if make:
         path.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(path, os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if make else 0), 0o600)
     try:
-        until = time.monotonic() + patience
+        handle = os.open(path, os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if make else 0), 0o600)
+    except FileNotFoundError:
+        raise Problem(
+            f"{path} is not there: the folder of backups is another than the one that was set up; `make up` makes it anew"
+        ) from None
+    try:
+        told, until = time.monotonic() + 5, time.monotonic() + patience
         while True:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -209,6 +214,9 @@ def locked(path: Path, patience: float, why: str, make: bool = True) -> Iterator
             except BlockingIOError:
                 if time.monotonic() >= until:
                     raise Problem(why) from None
+                if time.monotonic() >= told:
+                    say(f"waits for others to be done with {path.name}")
+                    told = until
                 time.sleep(min(1, patience))
         yield handle
     finally:

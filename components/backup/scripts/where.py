@@ -9,7 +9,7 @@ from pathlib import Path
 
 from archives import archives, choose
 from epoch import forget_if_rewound
-from toolkit import BORG, Places, Problem, Shared, environment, held, locked, read, sh, tail
+from toolkit import BORG, PATIENCE, Places, Problem, Shared, environment, held, locked, read, sh, tail
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Repository:
 
 
 @contextlib.contextmanager
-def repository(places: Places, name: str | None, patience: float = 120) -> Iterator[Repository]:
+def repository(places: Places, name: str | None, patience: float = PATIENCE) -> Iterator[Repository]:
     """For this process alone. `name` None: this machine's own."""
     own, keeper = read(places.own), read(places.keeper)
     wanted = name or (own or {}).get("name")

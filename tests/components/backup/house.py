@@ -146,6 +146,7 @@ class House:
             "filesystem": "archive",
             "directory": "backups",
             "quota": None,
+            "storage": "one",
             "gid": 59655,
             "repositories": said["repositories"],
         }

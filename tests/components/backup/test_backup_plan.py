@@ -68,7 +68,7 @@ def test_a_key_may_come_from_its_own_mesh_address_only(dev: BackupPlan) -> None:
 
 def test_the_configuration_reaches_the_scripts_in_their_units(dev: BackupPlan) -> None:
     setup, keeper, made = (
-        json.loads(one) for one in (dev.setup_document("absis"), dev.keeper_document({"nimbus": ""}), dev.repositories_document())
+        json.loads(one) for one in (dev.setup_document("absis"), dev.keeper_document({"nimbus": ""}), dev.repositories_document("KEY"))
     )
     assert setup["schedule"] == {"at": "*-*-* 02:30", "spread": 1800} and setup["limits"]["upload"] == 4_000_000
     assert keeper["keep"] == {"daily": 3, "weekly": 2, "monthly": 1, "yearly": 0} and keeper["checks"]["data"] == 60 * 86400

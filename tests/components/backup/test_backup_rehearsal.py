@@ -278,8 +278,9 @@ from toolkit import BORG, Places
 from where import repository
 with repository(Places(), None) as repo:
     which = f'{{repo.location}}::{{repo.archive("latest")}}'
-    listed = subprocess.run([*BORG, 'list', '--format', '{{path}}{{NL}}', which], env=repo.env, capture_output=True, text=True, check=True)
-    taken = subprocess.run([*BORG, 'extract', '--dry-run', '--list', *left_out(), which], env=repo.env, capture_output=True, text=True, check=True)
+    said = {{'env': repo.env, 'capture_output': True, 'text': True, 'check': True}}
+    listed = subprocess.run([*BORG, 'list', '--format', '{{path}}{{NL}}', which], **said)
+    taken = subprocess.run([*BORG, 'extract', '--dry-run', '--list', *left_out(), which], **said)
 everything, brought = set(listed.stdout.split('\\n')) - {{''}}, set(taken.stderr.split('\\n')) - {{''}}
 assert any(map(stays, everything)) and len(brought) > 200
 print(sorted(brought ^ {{path for path in everything if not stays(path)}})[:5])
