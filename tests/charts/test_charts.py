@@ -1,5 +1,7 @@
 """Our own charts as helm renders them: one rule a test. Needs the rehearsal's helm, and no cluster."""
 
+import re
+import shutil
 from typing import Any
 
 import pytest
@@ -44,6 +46,15 @@ def test_helm_s_own_linter_has_nothing_to_say(chart):
 @pytest.mark.parametrize("chart", NAMES)
 def test_a_chart_becomes_exactly_these_objects(chart):
     assert [*yaml.safe_load_all(golden(chart))] == [*yaml.safe_load_all((GOLDEN / f"{chart}.yaml").read_text())]
+
+
+def test_a_version_with_build_metadata_makes_labels_that_are_taken(tmp_path):
+    copy = shutil.copytree(CHARTS / "plex", tmp_path / "plex")  # with what its links lead to
+    written = copy / "Chart.yaml"
+    written.write_text(re.sub(r"(?m)^version: (.*)$", r"version: \1+edited", written.read_text()))
+    labels = [label for one in render(str(copy)) for label in one["metadata"]["labels"].values()]
+    assert any(label.endswith("_edited") for label in labels)
+    assert [label for label in labels if not re.fullmatch(r"([A-Za-z0-9]([-\w.]{0,61}[A-Za-z0-9])?)?", label)] == []
 
 
 @pytest.mark.parametrize("chart", NAMES)
