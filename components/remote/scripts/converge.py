@@ -3,7 +3,11 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
+
+PATIENCE = 120
+"""Seconds for another that is at work on packages, as for apt."""
 
 
 def say(what):
@@ -50,6 +54,15 @@ def remove(path):
     return True
 
 
+def settle():
+    """End what an interrupted run may have left of packages. dpkg, unlike apt, does not wait for another that is at work."""
+    until = time.monotonic() + PATIENCE
+    while (done := sh("dpkg", "--configure", "-a", "--force-confold", check=False)).returncode:
+        if "lock" not in done.stderr or time.monotonic() > until:
+            sys.exit(f"dpkg --configure -a failed with status {done.returncode}:\n{(done.stdout + done.stderr).strip()[-2000:]}")
+        time.sleep(1)
+
+
 def install(wanted, update=False):
     """Make sure that packages are installed. `update`: the package lists are known to be old; else the mirrors are asked only if needed."""
     lines = sh("dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\n", *wanted, check=False).stdout.splitlines()
@@ -57,8 +70,8 @@ def install(wanted, update=False):
     if not missing:
         return
     say(f"installing {' '.join(missing)}")
-    sh("dpkg", "--configure", "-a", "--force-confold")  # what an interrupted run may have left
-    apt = ["apt-get", "-q", "-o", "DPkg::Lock::Timeout=120", "-o", "Acquire::Retries=3", "-o", "Dpkg::Options::=--force-confold"]
+    settle()
+    apt = ["apt-get", "-q", "-o", f"DPkg::Lock::Timeout={PATIENCE}", "-o", "Acquire::Retries=3", "-o", "Dpkg::Options::=--force-confold"]
     argv = [*apt, "install", "-y", "--no-install-recommends", *missing]
     if update or sh(*argv, check=False).returncode:
         sh(*apt, "update")
