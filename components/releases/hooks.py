@@ -8,6 +8,8 @@ knows nothing of it. `releases/repair` puts both right. After a failure: Helm sa
 import asyncio
 import shlex
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from subprocess import CompletedProcess
 from typing import Any, Literal
 
@@ -25,16 +27,20 @@ SLACK = 60
 UNREACHED = (124, 255)
 """What SSH ends with when there was no answer."""
 
+THREADS = ThreadPoolExecutor(32, "release-hook")
+"""Apart from the event loop's own. Each of those may wait for a resource to be registered, which waits for its hook: with `--parallel 1`
+there are four of them, and a hook that queued for one would wait for itself."""
+
 
 def repairing(act: Act, inputs: Mapping[str, Any]) -> tuple[str, int]:
     """The command line on the machine and its deadline in seconds, for a release with these inputs. Pure."""
-    return _line("repair", [act, *_which(inputs)], _timeout(inputs) + SLACK)
+    return _line("repair", inputs, [act, *_which(inputs)], _timeout(inputs) + SLACK)
 
 
 def asking(inputs: Mapping[str, Any]) -> tuple[str, int]:
     """The same for the reasons of a failure, which is twice as old at most: Helm waited, and took back. Pure."""
     namespace, name, seconds = _which(inputs)
-    return _line("why", [namespace, name, str(2 * int(seconds) + SLACK)], SLACK)
+    return _line("why", inputs, [namespace, name, str(2 * int(seconds) + SLACK)], SLACK)
 
 
 def verdict(release: str, ended: Ended) -> tuple[str, str]:
@@ -85,7 +91,8 @@ async def asked(targets: Sequence[Target], line: str, deadline: int, ask: Callab
     """One after the other until one answers."""
     ended: list[tuple[str, CompletedProcess[str]]] = []
     for target in targets:
-        ended.append((target.name, await asyncio.to_thread(ask, target, line, deadline=deadline + SLACK)))
+        answer = asyncio.get_running_loop().run_in_executor(THREADS, partial(ask, target, line, deadline=deadline + SLACK))
+        ended.append((target.name, await answer))
         if ended[-1][1].returncode not in UNREACHED:
             break
     return ended
@@ -97,8 +104,10 @@ async def _ask(cluster: Cluster, line: str, deadline: int) -> Ended:
     return await asked(there, line, deadline, run)
 
 
-def _line(script: str, arguments: Sequence[str], deadline: int) -> tuple[str, int]:
-    return shlex.join([f"{ROOT}/remote/run", "--deadline", str(deadline), f"releases/{script}", *arguments]), deadline
+def _line(script: str, inputs: Mapping[str, Any], arguments: Sequence[str], deadline: int) -> tuple[str, int]:
+    """One release does not wait for another's: a repair may take as long as that one's deadline."""
+    run = [f"{ROOT}/remote/run", "--deadline", str(deadline), "--apart", _called(inputs)]
+    return shlex.join([*run, f"releases/{script}", *arguments]), deadline
 
 
 def _which(inputs: Mapping[str, Any]) -> tuple[str, str, str]:

@@ -1,6 +1,8 @@
 """Before Helm is asked and after it has failed: whom the hooks ask, and what they make of the answer."""
 
 import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from subprocess import CompletedProcess
 from typing import Any
 
@@ -25,7 +27,8 @@ def target(name: str) -> Target:
 
 def test_the_script_may_wait_as_long_as_helm_and_not_be_cut_off_meanwhile() -> None:
     line, deadline = hooks.repairing("update", INPUTS)
-    assert line.endswith("remote/run --deadline 240 releases/repair update applications plex 180") and deadline == 240
+    assert line.endswith("remote/run --deadline 240 --apart applications/plex releases/repair update applications plex 180")
+    assert deadline == 240
 
 
 @pytest.mark.parametrize("inputs", [{"namespace": "a", "name": "b; reboot"}, {"namespace": "$(reboot)", "name": "b"}])
@@ -44,6 +47,29 @@ def test_machines_are_asked_until_one_answers() -> None:
 
     ended = asyncio.run(hooks.asked([target(name) for name in answers], "line", 1, ask))
     assert asked == ["leviathan", "absis"] and hooks.verdict("a/b", ended) == ("info", "said")
+
+
+def test_a_hook_is_answered_while_every_thread_of_the_event_loop_waits_for_it() -> None:
+    """As with `--parallel 1`: each of those threads waits until a release is registered, and that waits for its hook."""
+    let_go = threading.Event()
+
+    async def answered() -> hooks.Ended:
+        loop = asyncio.get_running_loop()
+        loop.set_default_executor(ThreadPoolExecutor(1))
+        waits = loop.run_in_executor(None, let_go.wait)
+        try:
+            return await asyncio.wait_for(hooks.asked([target("absis")], "line", 1, lambda *_, **__: done(0, "said")), 20)
+        finally:
+            let_go.set()
+            await waits
+
+    assert [machine for machine, _ in asyncio.run(answered())] == ["absis"]
+
+
+def test_a_release_does_not_wait_for_the_repair_of_another() -> None:
+    other = {**INPUTS, "name": "notes"}
+    assert "--apart applications/notes" in hooks.repairing("create", other)[0]
+    assert "--apart applications/plex" in hooks.asking(INPUTS)[0]
 
 
 def test_nothing_to_do_is_not_worth_a_word() -> None:

@@ -57,6 +57,17 @@ def test_a_second_run_of_the_same_script_waits_for_the_first_and_says_so(run, tm
     assert ended.returncode == 75 and ended.stdout == "" and "an earlier run" in ended.stderr
 
 
+def test_runs_that_are_told_apart_do_not_wait_for_each_other(run, tmp_path):
+    locks = [Path(f"/run/lock/homelab-feature-test-{tmp_path.name}{word}") for word in ("", "-7", "-8")]
+    with locks[0].open("w") as held, locks[1].open("w") as one:
+        for lock in (held, one):
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        assert run("echo ran", "--deadline", "1", "--apart", "8").stdout == "ran\n"
+        assert run("echo ran", "--deadline", "1", "--apart", "7").returncode == 75
+    for lock in locks:
+        lock.unlink()
+
+
 def test_scripts_know_from_where_the_caller_came(run):
     assert run('echo "$HOMELAB_CLIENT"').stdout == "192.0.2.7\n"
 
