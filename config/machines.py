@@ -95,3 +95,13 @@ class Machine(Model):
     def rented(self) -> bool:
         """Whether the machine is bought by the program, and gone when it is deleted."""
         return self.vultr is not None
+
+    @property
+    def repels(self) -> bool:
+        """Whether pods that do not say otherwise are kept from it, by a taint."""
+        return any(taint.effect != "PreferNoSchedule" for taint in self.taints)
+
+    @property
+    def works(self) -> bool:
+        """Whether it is for pods at all: what is at home is; a rented machine only when it is nothing else."""
+        return not self.rented or not self.control_plane

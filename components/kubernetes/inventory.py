@@ -36,9 +36,8 @@ def nodes(homelab: Homelab) -> list[Node]:
 
 
 def groups(said: Machine) -> list[str]:
-    """Members of the control plane keep etcd. What runs work is at home; a rented machine only when it is nothing else."""
-    works = not said.rented or not said.control_plane
-    return [*([CONTROL_PLANE, ETCD] if said.control_plane else []), *([WORKERS] if works else [])]
+    """Members of the control plane keep etcd."""
+    return [*([CONTROL_PLANE, ETCD] if said.control_plane else []), *([WORKERS] if said.works else [])]
 
 
 def tree(found: Sequence[Node]) -> dict[str, JsonValue]:

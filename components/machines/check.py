@@ -135,12 +135,8 @@ def _labels(homelab: Homelab) -> Iterator[Problem]:
         keys = [(taint.key, taint.effect) for taint in machine.taints]
         for key, effect in dict.fromkeys(pair for pair in keys if keys.count(pair) > 1):
             yield Problem(where(name, "taints"), f"two taints {key} with the effect {effect}", "keep one of them")
-    if homelab.machines and all(_repels(machine) for machine in homelab.machines.values()):
+    if homelab.machines and all(machine.repels for machine in homelab.machines.values()):
         yield Problem("homelab:machines", "every machine has a taint that repels work", "leave at least one own machine without")
-
-
-def _repels(machine: Machine) -> bool:
-    return any(taint.effect != "PreferNoSchedule" for taint in machine.taints)
 
 
 def _owned(homelab: Homelab) -> list[Named]:

@@ -111,11 +111,14 @@ def mounts(homelab: Homelab) -> Iterator[Problem]:
 
 
 def machines(homelab: Homelab) -> Iterator[Problem]:
-    workers, mounted = _workers(homelab), layout(homelab).hosts
+    own, mounted = _workers(homelab), layout(homelab).hosts
+    open_to_all = [name for name, machine in homelab.machines.items() if machine.works and not machine.repels]
+    workers = [name for name in own if name in open_to_all]
     for path, _, said in _ours(homelab):
         needs = bool(said.mounts or (said.data and said.data.path)) and homelab.storage.filesystem is not None
         if said.machine and said.machine not in workers:
-            what = "runs no applications: it is rented" if said.machine in homelab.machines else "is no machine"
+            there = "runs no applications: " + ("a taint repels them" if said.machine in own else "it is rented")
+            what = there if said.machine in homelab.machines else "is no machine"
             yield Problem(f"{path}.machine", f"{said.machine} {what}", nearest(said.machine, workers))
         elif said.machine and needs and said.machine not in mounted:
             yield Problem(
@@ -123,8 +126,8 @@ def machines(homelab: Homelab) -> Iterator[Problem]:
                 f"{said.machine} has no disks for storage and so does not mount the file system",
                 nearest(said.machine, mounted),
             )
-        elif needs and not said.machine and (bare := [name for name in workers if name not in mounted]):
-            message = f"may start on {', '.join(bare)}, without disks for storage, where the file system is not mounted"
+        elif needs and not said.machine and (bare := [name for name in open_to_all if name not in mounted]):
+            message = f"may start on {', '.join(bare)}, where the file system is not mounted"
             yield Problem(f"{path}.machine", message, f"add machine: {' or '.join(mounted)}; or keep its data by claim")
 
 
