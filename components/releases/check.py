@@ -20,7 +20,7 @@ VOLUMES, METRICS, NAMES = "homelab:volumes", "homelab:metrics", "homelab:names"
 def check(homelab: Homelab, root: Path = ROOT) -> list[Problem]:
     """Every contradiction of what is to run, a rule after the other; values only where all else is well."""
     if homelab.kubernetes.kubespray is None:
-        return [*_without(homelab)]
+        return [*_without(homelab), *_names(homelab)]
     rules: tuple[Callable[[Homelab], Iterator[Problem]], ...] = (_sources, _entrances, _certificates, _volumes, _names, *OF_APPLICATIONS)
     problems = [problem for rule in rules for problem in rule(homelab)]
     problems += _folders(homelab, root)

@@ -18,7 +18,7 @@ RUNNING = ("ingress", "certificates", "volumes", "metrics", "applications", "bac
 def nothing_runs(homelab: Homelab) -> dict[str, Any]:
     """What to update in a lab that has no cluster, or no storage below it."""
     nothing = {topic: said({}) for topic in RUNNING if (said := getattr(type(getattr(homelab, topic)), "model_validate", dict))}
-    return {**nothing, "names": homelab.names.model_copy(update={"dns": "printed"})}
+    return {**nothing, "names": homelab.names.model_copy(update={"dns": "printed", "zone": "made"})}
 
 
 def lab(stack: str = "home", secrets: dict[str, dict[str, str]] | None = None, **topics: Any) -> Homelab:
