@@ -16,7 +16,7 @@ _IMAGE = (
     r"(?P<repository>[a-z0-9]+([._-][a-z0-9]+)*(:\d+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*)"
     r":(?P<tag>[A-Za-z0-9_][A-Za-z0-9._-]{0,127})(@(?P<digest>sha256:[0-9a-f]{64}))?"
 )
-_VARIABLE = r"[A-Za-z_][A-Za-z0-9_]*"
+VARIABLE = r"[A-Za-z_][A-Za-z0-9_]*"
 
 
 def _image(value: str) -> str:
@@ -51,7 +51,7 @@ def _device(value: str) -> str:
 
 
 def _variable(value: str) -> str:
-    if re.fullmatch(_VARIABLE, value):
+    if re.fullmatch(VARIABLE, value):
         return value
     raise wrong(f"{shown(value)} is not the name of an environment variable", "use letters, digits and '_'")
 
@@ -81,7 +81,7 @@ Image = Annotated[Text, AfterValidator(_image), _string(examples=["docker.io/lin
 DataPath = Annotated[Text, AfterValidator(_path), _string(examples=["apps/plex"])]
 MountPath = Annotated[Text, AfterValidator(_inside), _string(pattern="^/", examples=["/config"])]
 Device = Annotated[Text, AfterValidator(_device), _string(pattern="^/dev/")]
-Variable = Annotated[str, AfterValidator(_variable), _string(pattern=f"^{_VARIABLE}$")]
+Variable = Annotated[str, AfterValidator(_variable), _string(pattern=f"^{VARIABLE}$")]
 WebPath = Annotated[Text, AfterValidator(_web_path), _string(pattern="^/")]
 Host = Annotated[Text, AfterValidator(_host), _string(format="hostname")]
 Cpus = Annotated[float, Field(gt=0, le=1024)]

@@ -41,6 +41,11 @@ class Filesystem(Copies):
     directories: tuple[Directory, ...] = Field(("apps", "media", "backups"), description="Directories at its top")
     shared: tuple[Directory, ...] = Field(("media",), description="Those that clients of the mesh (laptops) read and write")
 
+    @property
+    def mount_point(self) -> str:
+        """Where machines mount it; a client has its folders below."""
+        return f"/srv/{self.name}"
+
 
 class Block(Copies):
     """Block devices (RBD)."""

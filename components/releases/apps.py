@@ -1,8 +1,9 @@
-"""What the applications' configuration means, and where it contradicts itself. Pure."""
+"""What the applications' configuration means, and where it contradicts itself. Pure but for reading the program's own charts."""
 
 import re
 from collections.abc import Iterator
 
+from components.releases import charts
 from components.releases.catalogue.application import kept, volume_name
 from components.releases.catalogue.ingress import PORTS, READY_PORT
 from components.releases.naming import PORT as NAMES_PORT
@@ -10,7 +11,7 @@ from components.storage.check import DAEMONS, TAKEN
 from components.storage.layout import layout
 from components.storage.memory import budget
 from components.storage.units import gib
-from config.applications import SECRETS, Application
+from config.applications import SECRETS, VARIABLE, Application
 from config.explain import nearest
 from config.model import Homelab
 from config.problems import Problem
@@ -135,8 +136,8 @@ def ports(homelab: Homelab) -> Iterator[Problem]:
     """On a machine's own network ports are those of the machine."""
     seen: dict[int, tuple[str, str | None]] = {}
     for path, name, said in _ours(homelab):
-        port = said.port or {"plex": 32400, "home-assistant": 8123}.get(said.kind)
-        if not said.host_network or port is None:
+        port = said.port or charts.read(f"{charts.OWN}/{said.kind}").values.get("port")
+        if not said.host_network or not isinstance(port, int):
             continue
         owner = "Ceph's own daemons" if port in DAEMONS else TAKEN_ON_MACHINES.get(port)
         if owner:
@@ -165,7 +166,7 @@ def secrets(homelab: Homelab) -> Iterator[Problem]:
             yield Problem(path, "there is no such application", nearest(name, [*homelab.applications]))
             continue
         for variable in hidden:
-            if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", variable):
+            if not re.fullmatch(VARIABLE, variable):
                 yield Problem(path, "one of its names is none of an environment variable", "use letters, digits and '_'")
             elif variable in said.environment:
                 yield Problem(f"{path}.{variable}", f"stands in {APPLICATIONS}.{name}.environment too", "keep it here only")

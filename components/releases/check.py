@@ -7,7 +7,7 @@ from components.releases import charts
 from components.releases.apps import APPLICATIONS
 from components.releases.apps import RULES as OF_APPLICATIONS
 from components.releases.hosts import PUBLIC, doors, hosts
-from components.releases.selection import catalogue
+from components.releases.selection import app_key, catalogue
 from config.charts import Chart
 from config.document import ROOT
 from config.model import Homelab
@@ -153,4 +153,4 @@ def sources_by_release(homelab: Homelab) -> Iterator[tuple[str, str]]:
     """Key of a release -> what of the configuration its values follow from."""
     yield from (("certificates", CERTIFICATES), ("ingress-public", f"{INGRESS}.public"), ("ingress-home", f"{INGRESS}.home"))
     yield from (("files", f"{VOLUMES}.files"), ("block", f"{VOLUMES}.block"), ("metrics", f"{METRICS}.server"))
-    yield from ((f"app-{name}", f"{APPLICATIONS}.{name}") for name in homelab.applications)
+    yield from ((app_key(name), f"{APPLICATIONS}.{name}") for name in homelab.applications)

@@ -13,7 +13,7 @@ from components.releases.catalogue.certificates import AUTHORITY
 from components.releases.catalogue.certificates import NAMESPACE as CERTIFICATES
 from components.releases.objects import ISSUER, NAMESPACE, SECRET, Object
 from components.releases.plan import ReleasesPlan, StorageSecret
-from components.releases.selection import APPLICATIONS, HISTORY, Release, issuer_key, secret_name
+from components.releases.selection import APPLICATIONS, HISTORY, Release, app_key, issuer_key, secret_name
 
 VERSION_VARIABLE = "HOMELAB_SECRETS_VERSION"
 """Changes with an application's Secret, so that its pod is made anew: a container is told of its variables only once."""
@@ -64,7 +64,7 @@ class Releases(pulumi.ComponentResource):
         # The data of applications is claimed in their namespace: it stays, whatever the program says.
         spaces = {space: self._object(f"namespace-{space}", NAMESPACE, space, {}, keep=space == APPLICATIONS) for space in plan.namespaces}
         before = {key: [self._storage_secret(key, said, spaces)] for key, said in plan.storage_secrets.items()}
-        secrets = {app: self._application_secret(app, spaces[APPLICATIONS]) for app in plan.secrets if f"app-{app}" in plan.releases}
+        secrets = {app: self._application_secret(app, spaces[APPLICATIONS]) for app in plan.secrets if app_key(app) in plan.releases}
         steps: dict[str, pulumi.Resource] = {}
         for key, release in plan.releases.items():
             needed = [steps[need] for need in release.needs if need in steps]

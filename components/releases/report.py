@@ -7,7 +7,7 @@ from tabulate import tabulate
 
 from components.releases.hosts import HOME, PUBLIC, Host
 from components.releases.plan import ReleasesPlan
-from components.releases.selection import Release
+from components.releases.selection import Release, issuer_key
 
 FROM = {(PUBLIC, HOME): "everywhere", (PUBLIC,): "the Internet", (HOME,): "LAN and mesh", (): "the cluster"}
 
@@ -54,7 +54,7 @@ def _releases(plan: ReleasesPlan) -> str:
 
 
 def _known(plan: ReleasesPlan, need: str) -> bool:
-    return need in plan.releases or need.removeprefix("issuer-") in plan.issuers
+    return need in plan.releases or need in map(issuer_key, plan.issuers)
 
 
 def _source(release: Release) -> str:

@@ -141,7 +141,7 @@ def _application(homelab: Homelab, root: Path, name: str, said: Application, hos
     chart = said.chart or Chart.model_validate({"folder": f"{OWN}/{said.kind}"})
     values: Mapping[str, JsonValue] = {}
     if not own and host:
-        mount_point = f"/srv/{homelab.storage.filesystem.name}" if homelab.storage.filesystem else ""
+        mount_point = homelab.storage.filesystem.mount_point if homelab.storage.filesystem else ""
         values = application.values(said, [host.name], classes, issuer, mount_point, secret_name(name) if secret else "")
     needs = [*(f"ingress-{entrance}" for entrance in classes), *([issuer_key(issuer)] if issuer and classes else [])]
     if own:  # what is in it is not known, so it comes after everything that it could stand on

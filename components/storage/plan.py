@@ -84,8 +84,8 @@ class StoragePlan:
 
     @property
     def mount_point(self) -> str:
-        """Where the file system is on machines; a client has its folders below."""
-        return f"/srv/{self._filesystem.name}"
+        """Where the file system is on machines."""
+        return self._filesystem.mount_point
 
     def packages_of(self, machine: str) -> Sequence[str]:
         """Ceph's packages on a machine."""
