@@ -120,6 +120,8 @@ def test_a_port_that_another_name_server_has_is_told_with_the_way_out(machine: M
     machine.taken = True
     with pytest.raises(SystemExit, match=r"to the lan:\n.*Address already in use\n.*homelab:names.lanServer: false"):
         names({"lan.conf": BOTH["lan.conf"]})
+    with pytest.raises(SystemExit, match=r"to the mesh:\n.*Address already in use\n.*listen at those that it serves only"):
+        names({"mesh.conf": BOTH["mesh.conf"]})
 
 
 def test_leaving_ends_what_answers_and_takes_its_files(tmp_path: Path) -> None:

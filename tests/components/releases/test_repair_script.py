@@ -93,6 +93,11 @@ def test_a_revision_that_never_ended_is_taken_away_so_that_the_one_before_is_cur
     assert f"applications/plex: an interrupted run had left revision 3 {status}; revision 2 is current again" in done.stdout
 
 
+def test_a_revision_that_failed_before_is_not_called_current(repair: Repair) -> None:
+    done, _ = repair("update", "deployed", "failed", "pending-rollback")
+    assert "revision 1 is current again" in done.stdout
+
+
 def test_revisions_are_told_apart_by_number_and_not_by_name(repair: Repair) -> None:
     done, stay = repair("update", *["superseded"] * 8, "deployed", "pending-upgrade")
     assert "sh.helm.release.v1.plex.v10" not in stay and len(stay) == 9 and "revision 9 is current again" in done.stdout
