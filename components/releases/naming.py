@@ -70,8 +70,13 @@ class NamesPlan:
         return [f"{address} {' '.join(self.home)}" for address in addresses] if self.home else []
 
     def router_lines(self, addresses: Sequence[IPv4Address]) -> Sequence[str]:
-        """For a dnsmasq in the LAN, a router's mostly: whom to ask for these names, or where they are if nobody answers for them there."""
-        return [f"{'server' if self.lan_served else 'address'}=/{name}/{address}" for name in self.home for address in addresses]
+        """For a dnsmasq in the LAN, a router's mostly: whom to ask for these names, or where they are if nobody answers for them there.
+
+        Many routers take an answer with a private address for an attack, unless they are told.
+        """
+        what = "server" if self.lan_served else "address"
+        trusted = [f"rebind-domain-ok=/{'/'.join(self.home)}/"] if self.lan_served and self.home else []
+        return [*trusted, *(f"{what}=/{name}/{address}" for name in self.home for address in addresses)]
 
     def client_files(self) -> Mapping[str, str]:
         """What a laptop's bundle gains, by absolute path."""

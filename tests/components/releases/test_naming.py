@@ -54,7 +54,9 @@ def test_a_lan_that_asks_another_server_is_left_alone() -> None:
 
 
 def test_a_router_is_told_whom_to_ask(dev: Any) -> None:
-    assert "server=/notes.homelab.test/192.168.77.11" in dev.router_lines(dev.lan["home"])
+    lines = dev.router_lines(dev.lan["home"])
+    assert "server=/notes.homelab.test/192.168.77.11" in lines
+    assert lines[0] == "rebind-domain-ok=/home-assistant.homelab.test/notes.homelab.test/plex.homelab.test/"
 
 
 def test_the_home_s_web_and_its_name_server_are_open_to_the_lan_only_where_they_are() -> None:
