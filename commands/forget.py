@@ -1,7 +1,8 @@
 """Drop from the state what lived on a machine that is gone: `python -m commands.forget STACK MACHINE`. Touches nothing but the state.
 
 `pulumi state delete --target-dependents` would also drop every resource of the other machines that waits for this one; here only the
-machine's anchor goes and what shares its fate (`deletedWith`).
+machine's anchor goes and what shares its fate (`deletedWith`); with the runner's, the cluster's and what runs in it. If it does still, the
+next run takes it over; if not, it is installed anew instead of being taken for there.
 """
 
 import copy
@@ -24,8 +25,10 @@ def forget(state: dict[str, Any], machine: str) -> tuple[dict[str, Any], list[st
     state = copy.deepcopy(state)
     deployment = state["deployment"]
     resources = deployment.get("resources", [])
-    anchor = _anchor(resources, machine)
-    gone = {anchor} | {resource["urn"] for resource in resources if resource.get("deletedWith") == anchor}
+    gone = {_anchor(resources, machine)}
+    for resource in resources:  # in the state what is named stands before what names it
+        if resource.get("deletedWith") in gone:
+            gone.add(resource["urn"])
     deployment["resources"] = [_without(resource, gone) for resource in resources if resource["urn"] not in gone]
     pending = deployment.get("pending_operations") or []
     deployment["pending_operations"] = [one for one in pending if one["resource"]["urn"] not in gone]
@@ -50,8 +53,6 @@ def _without(resource: dict[str, Any], gone: set[str]) -> dict[str, Any]:
         resource["propertyDependencies"] = {
             key: [urn for urn in urns or [] if urn not in gone] for key, urns in resource["propertyDependencies"].items()
         }
-    if resource.get("deletedWith") in gone:
-        del resource["deletedWith"]
     return resource
 
 

@@ -39,6 +39,16 @@ def test_the_server_goes_with_all_that_lived_on_it_and_its_address_stays(state):
     assert names(left) == ["fleet-nimbus-address", "fleet-absis-contact", "fleet-preflight", "mesh-join-absis"]
 
 
+def test_with_the_runner_goes_what_runs_in_its_cluster(state):
+    converge = urn("kubernetes-converge")
+    state["deployment"]["resources"] += [
+        {"urn": converge, "deletedWith": urn("fleet-absis-contact")},
+        {"urn": urn("releases-app-plex"), "deletedWith": converge, "replaceWith": [converge]},
+    ]
+    assert forget(state, "absis")[1] == ["fleet-absis-contact", "kubernetes-converge", "mesh-join-absis", "releases-app-plex"]
+    assert forget(state, "nimbus")[1] == ["fleet-nimbus-contact", "fleet-nimbus-server", "mesh-join-nimbus"]
+
+
 def test_no_reference_to_what_went_is_left(state):
     left, _ = forget(state, "nimbus")
     assert not [name for name in ("nimbus-server", "join-nimbus", "nimbus-contact") if name in json.dumps(left)]
