@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from components.releases.hosts import PUBLIC, doors, hosts
+from components.releases.hosts import hosts
+from components.releases.naming import plan as naming
 from config.model import Homelab
 
 
@@ -33,12 +34,11 @@ def _kept_nowhere(homelab: Homelab) -> Iterator[str]:
 
 
 def _records(homelab: Homelab) -> Iterator[str]:
-    public = [host.name for host in hosts(homelab).values() if host.public]
-    foreign = [name for name in public if not f".{name}".endswith(f".{homelab.domain}")]
-    if homelab.names.dns == "vultr" and foreign:
-        yield f"{', '.join(foreign)}: not of {homelab.domain}, so its record is yours to enter (output `names`)."
-    if homelab.names.dns == "printed" and public and doors(homelab, PUBLIC):
-        yield f"{', '.join(sorted({*public}))}: enter the records of the output `names` where your domain is kept."
+    names = naming(homelab)
+    if names.dns == "vultr" and names.elsewhere:
+        yield f"{', '.join(names.elsewhere)}: not of {homelab.domain}, so its record is yours to enter (output `names`)."
+    if names.dns == "printed" and names.public:
+        yield f"{', '.join(names.public)}: enter the records of the output `names` where your domain is kept."
 
 
 def _trust(homelab: Homelab) -> Iterator[str]:
