@@ -16,7 +16,7 @@ from config.ceph import check_fsid, check_key
 from config.document import ROOT, parse_yaml
 from config.identities import CEPH, HOST_KEYS, MESH_KEYS
 from config.passphrase import Box
-from config.stack import SECRETS, read
+from config.stack import KEYS, read
 from rehearsal.engine.home import home
 
 CORPUS = Path(__file__).parent / "corpus" / "invalid"
@@ -83,7 +83,9 @@ def test_the_engine_hands_over_what_the_file_says_in_the_same_order(project: Pro
     run = project.show()
     shown = json.loads(run.text.split("<<")[1].split(">>")[0])
     said = json.loads(read("dev").model_dump_json(by_alias=True))
-    assert {**shown, "identities": None} == {**said, "identities": None}
+    opened = {"identities": None, "applicationSecrets": None}  # which only the engine can
+    assert {**shown, **opened} == {**said, **opened}
+    assert [*shown["applicationSecrets"]] == ["notes"]
     assert UUID(shown["identities"]["ceph"]["fsid"])
     assert list(shown["machines"]) == ["leviathan", "absis", "nimbus"]
 
@@ -106,7 +108,7 @@ def test_the_engine_opens_the_identities_that_init_encrypts(project: Project, mo
     monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "homelab")
     assert main(["dev"], project.folder) == 0
     assert project.pulumi("stack", "init", "dev").status == 0
-    found = {name: json.loads(project.pulumi("config", "get", f"homelab:{name}", "--stack", "dev").text) for name in SECRETS}
+    found = {name: json.loads(project.pulumi("config", "get", f"homelab:{name}", "--stack", "dev").text) for name in KEYS}
     assert "PRIVATE KEY" in found[HOST_KEYS]["nimbus"] and "PRIVATE KEY" in found[MESH_KEYS]["nimbus"]
     assert check_fsid(found[CEPH]["fsid"]) and check_key(found[CEPH]["monKey"]) != check_key(found[CEPH]["adminKey"])
 
