@@ -305,10 +305,13 @@ def test_the_outputs_say_where_everything_is_reached(dev):
     assert dev.outputs["releases"]["app-plex"] == {"release": "applications/plex", "chart": "charts/plex"}
 
 
-def test_own_machines_answer_for_names_and_stop_when_nobody_needs_it(graph):
+def test_own_machines_answer_for_names(graph):
     assert graph.names("names-server-*") == ["names-server-absis", "names-server-leviathan"]
-    for name in graph.names("names-server-*"):
-        assert "releases/leave" in graph[name].inputs["delete"], name
+
+
+def test_no_remote_script_asks_a_system_to_undo_anything(graph):
+    """After a new installation the engine asked the old system, which was not there, and the run failed."""
+    assert [name for name, node in graph.all("command:remote:Command").items() if node.inputs.get("delete")] == []
 
 
 def test_a_laptop_finds_applications_over_the_mesh(dev):
@@ -337,7 +340,8 @@ def test_a_zone_that_exists_is_left_as_it_is(run):
 
 def test_without_anything_to_run_the_cluster_is_left_alone(run):
     graph = run(says=KEYS, change=nothing_runs)
-    assert graph.names("releases-*") == [] and graph.names("names-*") == []
+    assert graph.names("releases-*") == []
+    assert {graph[name].inputs["stdin"] for name in graph.names("names-*")} == {'{"files": {}}'}
     assert (
         graph.outputs["urls"] == graph.outputs["releases"] == graph.outputs["names"] == {} and graph.outputs["certificateAuthority"] == ""
     )

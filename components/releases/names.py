@@ -52,7 +52,6 @@ class Names(pulumi.ComponentResource):
             machine,
             "releases/names",
             stdin=self._plan.server_document(machine.name),
-            undo=["releases/leave"],
             deadline=60,
             public=True,
             opts=pulumi.ResourceOptions(parent=self),

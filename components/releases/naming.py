@@ -23,7 +23,8 @@ HOSTS_FILE = "/etc/homelab/hosts"
 class NamesPlan:
     """`public`: the names that the world finds, `home`: those that LAN and mesh find. `lan`: site -> addresses of its own machines.
 
-    `servers`: own machine -> view (mesh, lan) -> the address that it answers at, and the addresses that it gives.
+    `servers`: own machine -> view (mesh, lan) -> the address that it answers at, and the addresses that it gives; no view where there is no name
+    to answer for, so that what answered before is taken away.
     """
 
     domain: str
@@ -41,7 +42,7 @@ class NamesPlan:
     @property
     def packages(self) -> Sequence[str]:
         """Of the distribution, on every machine."""
-        return PACKAGES if self.servers else ()
+        return PACKAGES if any(self.servers.values()) else ()
 
     @property
     def lan_served(self) -> bool:
@@ -117,7 +118,7 @@ def plan(homelab: Homelab) -> NamesPlan:
         entrances=doors(homelab, PUBLIC),
         mesh=mesh_addresses(homelab) if home else (),
         lan={site: lan_addresses(homelab, site) for site in sites} if home else {},
-        servers={name: _views(homelab, name) for name, machine in homelab.machines.items() if home and not machine.rented},
+        servers={name: _views(homelab, name) if home else {} for name, machine in homelab.machines.items() if not machine.rented},
     )
 
 

@@ -13,10 +13,10 @@ from components.remote.toolbox import ROOT, digest
 class RemoteScript(remote.Command):
     """Converges on create and again on every change of script, arguments, stdin or deadline: always an update in place.
 
-    It runs anew, without undoing, when the machine's anchor is replaced. `undo` (a script and its arguments) runs only when this
-    resource leaves a program whose machine stays. Live or secret values travel by `stdin`: `arguments` takes plain strings only, so
-    the type checker keeps them out of command lines, and out of the errors that print them. `public` shows the script's progress
-    (its standard error, short lines) and leaves its standard output readable in the state; everything else is secret.
+    It runs anew when the machine's anchor is replaced. Nothing is ever undone: the engine would ask the old system, which is not there any
+    more. What is not wanted any more is told to the script, which takes it away. Live or secret values travel by `stdin`: `arguments` takes
+    plain strings only, so the type checker keeps them out of command lines, and out of the errors that print them. `public` shows the
+    script's progress (its standard error, short lines) and leaves its standard output readable in the state; everything else is secret.
     `deadline` is in seconds.
     """
 
@@ -28,7 +28,6 @@ class RemoteScript(remote.Command):
         arguments: Sequence[str] = (),
         *,
         stdin: pulumi.Input[str] | None = None,
-        undo: Sequence[str] = (),
         deadline: int = 300,
         public: bool = False,
         opts: pulumi.ResourceOptions | None = None,
@@ -38,7 +37,6 @@ class RemoteScript(remote.Command):
             name,
             connection=machine.connection,
             create=shlex.join([*run, "--digest", digest(script), script, *arguments]),
-            delete=shlex.join([*run, *undo]) if undo else None,
             stdin=stdin,
             logging=remote.Logging.STDERR if public else remote.Logging.NONE,
             add_previous_output_in_env=False,
