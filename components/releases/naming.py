@@ -23,8 +23,8 @@ HOSTS_FILE = "/etc/homelab/hosts"
 class NamesPlan:
     """`public`: the names that the world finds, `home`: those that LAN and mesh find. `lan`: site -> addresses of its own machines.
 
-    `servers`: own machine -> view (mesh, lan) -> the address that it answers at, and the addresses that it gives; no view where there is no name
-    to answer for, so that what answered before is taken away.
+    `servers`: own machine -> view (mesh, lan) -> the address that it answers at, and the addresses that it gives; no view where there is no
+    name to answer for, so that what answered before is taken away.
     """
 
     domain: str
