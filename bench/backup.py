@@ -37,7 +37,7 @@ SAID = """
 import json
 said = json.loads(open("/etc/homelab/backup/borgmatic.yaml").read().partition("\\n")[2])
 flat = {key: value for part in ([said] if "compression" in said else said.values()) for key, value in part.items()}
-print("\\n".join([*(f"--exclude={one}" for one in flat["exclude_patterns"]), *flat["source_directories"]]))
+print("\\n".join([*(f"--exclude={one}" for one in flat["exclude_patterns"]), "ARCHIVE", *flat["source_directories"]]))
 """
 
 
@@ -80,8 +80,8 @@ def _ours(home: Home) -> float:
 
 def _plain(home: Home, repository: str) -> float:
     """Seconds of the same by Borg alone."""
-    command = f"borg create --one-file-system --exclude-caches --exclude-if-present .nobackup --compression lz4 $(cat {PLAIN}/said)"
-    words = command.replace(" $(", f" {repository}::{time.time_ns()} $(", 1)
+    said = f"$(sed 's#^ARCHIVE$#{repository}::{time.time_ns()}#' {PLAIN}/said)"  # options, archive, paths: Borg wants them in this order
+    words = f"borg create --one-file-system --exclude-caches --exclude-if-present .nobackup --compression lz4 {said}"
     return _timed(home, "env", f"BORG_BASE_DIR={PLAIN}", "BORG_PASSPHRASE=worthless", "sh", "-c", words)
 
 
