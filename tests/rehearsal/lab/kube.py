@@ -3,7 +3,7 @@
 import json
 import os
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -143,10 +143,19 @@ def processes(lab: Lab, name: str) -> dict[str, str]:
     return {unit: lab.inside(name, "systemctl", "show", "-P", "MainPID", unit).stdout.strip() for unit in UNITS}
 
 
-def etcd_members(lab: Lab) -> dict[str, bool]:
-    """Address of each member of etcd for its clients -> whether it is healthy, as leviathan hears it."""
-    asked = lab.inside("leviathan", "sh", "-c", "set -a; . /etc/etcd.env; etcdctl endpoint health --cluster --write-out=json")
-    return {one["endpoint"]: one["health"] for one in json.loads(asked.stdout or "[]")}
+def await_members(lab: Lab, members: Collection[str] = MEMBERS) -> None:
+    """Until etcd has these members, by their addresses for clients, and no other, and leviathan hears that all are healthy.
+
+    A member that answers no read within etcd's own 5 s counts as ill; under the load of a whole rehearsal that may pass.
+    """
+    said = ""
+
+    def healthy() -> bool:
+        nonlocal said
+        said = lab.inside("leviathan", "sh", "-c", "set -a; . /etc/etcd.env; etcdctl endpoint health --cluster --write-out=json").stdout
+        return {one["endpoint"]: one["health"] for one in json.loads(said or "[]")} == dict.fromkeys(members, True)
+
+    eventually(healthy, 60, lambda: f"etcd says of its members: {said}")
 
 
 def signal_run(lab: Lab, signal: str) -> bool:

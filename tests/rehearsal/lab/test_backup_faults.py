@@ -11,7 +11,7 @@ from rehearsal.machines.lab import specs
 from rehearsal.machines.shell import wait_until
 from tests.rehearsal.lab import cluster, vault
 from tests.rehearsal.lab.cluster import HOMES
-from tests.rehearsal.lab.kube import MACHINES, Kube, etcd_members, eventually, settled
+from tests.rehearsal.lab.kube import MACHINES, Kube, await_members, eventually, settled
 from tests.rehearsal.lab.lab import MESH, STACK, Lab
 from tests.rehearsal.lab.vault import DEAD, FOLDER, TOOLS, UNIT, WHOLE
 
@@ -162,7 +162,7 @@ def test_etcd_of_all_machines_wiped_comes_back_with_its_objects(lab: Lab, kube: 
     eventually(lambda: kube.run("get", "configmap", "kept").returncode == 0, 120, lambda: "the API does not come back")
     assert kube("get", "configmap", "kept", "--output=jsonpath={.data.colour}") == "green"
     assert kube.run("get", "configmap", "later").returncode != 0
-    assert all(etcd_members(lab).values()) and len(etcd_members(lab)) == len(MACHINES)
+    await_members(lab)
     settled(lab, kube)
     kube("delete", "configmap", "kept")
     with kube.everywhere("restored") as space:
@@ -199,7 +199,7 @@ def test_a_machine_whose_root_was_wiped_is_restored_from_its_archive_and_rejoins
         cluster.await_mounts(lab, *HOMES)
         cluster.await_health(lab)
         settled(lab, kube)
-        assert all(etcd_members(lab).values()) and len(etcd_members(lab)) == len(MACHINES)
+        await_members(lab)
         with kube.everywhere("restored") as space:
             assert {*kube.pods(space)} == {*HOMES}
         lab.up("--expect-no-changes")

@@ -7,7 +7,7 @@ import pytest
 
 from rehearsal.kubernetes import install
 from tests.rehearsal.lab.cluster import HOMES
-from tests.rehearsal.lab.kube import LARGE, MACHINES, MEMBERS, Kube, etcd_members, eventually, processes, record
+from tests.rehearsal.lab.kube import LARGE, MACHINES, Kube, await_members, eventually, processes, record
 from tests.rehearsal.lab.lab import MESH, Lab
 from tests.rehearsal.lab.test_lab import PROBE
 
@@ -44,7 +44,7 @@ def test_all_machines_are_ready_nodes_known_by_their_mesh_addresses(desk: Kube) 
 
 
 def test_etcd_is_healthy_and_listens_on_mesh_addresses_only(lab: Lab) -> None:
-    assert etcd_members(lab) == dict.fromkeys(MEMBERS, True)
+    await_members(lab)
     for name in MACHINES:
         lines = [line for line in lab.inside(name, "ss", "-Hltnp").stdout.splitlines() if '"etcd"' in line]
         assert {line.split()[3].rpartition(":")[0] for line in lines} == {MESH[name], "127.0.0.1"}, lines

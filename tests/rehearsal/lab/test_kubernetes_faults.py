@@ -18,11 +18,10 @@ from tests.rehearsal.lab import cluster
 from tests.rehearsal.lab.cluster import HOMES, MOUNT
 from tests.rehearsal.lab.kube import (
     MACHINES,
-    MEMBERS,
     Kube,
+    await_members,
     container,
     controlled,
-    etcd_members,
     eventually,
     processes,
     record,
@@ -163,7 +162,7 @@ def test_with_any_one_machine_off_the_api_answers_and_its_pods_go_on_elsewhere_w
         settled(lab, kube)
     cluster.await_mounts(lab, *HOMES)
     cluster.await_health(lab)
-    assert etcd_members(lab) == dict.fromkeys(MEMBERS, True)
+    await_members(lab)
     lab.up("--expect-no-changes")
 
 
@@ -269,7 +268,7 @@ def test_a_machine_is_added_and_removed(lab: Lab, kube: Kube) -> None:
             eventually(lambda: kube.ready() == {*MACHINES, "novus"}, 90, lambda: f"ready: {kube.ready()}")
             eventually(lambda: {*kube.pods(space)} == {*HOMES, "novus"}, 90, lambda: f"pods run on {[*kube.pods(space)]}")
             assert kube.inside(space, "novus", GET).returncode == 0
-            assert etcd_members(lab) == dict.fromkeys(MEMBERS, True)
+            await_members(lab)
             lab.up("--expect-no-changes")
         said = lab.up().stdout
         assert "take novus out of the cluster" in said and "novus left" in said, said
@@ -289,11 +288,11 @@ def test_members_leave_the_control_plane_and_come_back(lab: Lab, kube: Kube) -> 
     with kube.everywhere("shrinking") as space:
         with lab.edited(shrink):
             lab.up()
-            assert etcd_members(lab) == {f"https://{MESH['leviathan']}:2379": True}
+            await_members(lab, [f"https://{MESH['leviathan']}:2379"])
             assert kube.ready() == {*MACHINES}
             eventually(lambda: {*kube.pods(space)} == {*HOMES}, 90, lambda: f"pods run on {[*kube.pods(space)]}")
         lab.up()
-        assert etcd_members(lab) == dict.fromkeys(MEMBERS, True)
+        await_members(lab)
         for context in HOMES:
             assert kube.ready(context) == {*MACHINES}
         eventually(lambda: {*kube.pods(space)} == {*HOMES}, 90, lambda: f"pods run on {[*kube.pods(space)]}")
