@@ -101,6 +101,7 @@ def _mesh(home: Home, address: str, remote: str) -> Iterator[Result]:
     """The round trip over the mesh while the remote machine stores, against an idle one; and what it sends a second of what it may."""
     reported: Mapping[str, Mapping[str, Any]] = json.loads(rehearsed().run("stack", "output", "--json"))["machines"]
     there = Home(members(reported)[remote], "", address)
+    there.run(f"{ROOT}/backup/now", deadline=DEADLINE)  # the whole system, so that the next stores what is new alone
     idle = _round_trips(home, address, 50)
     size = 64 << 20
     there.run("sh", "-c", f"mkdir -p {NOISE} && head -c {size} /dev/urandom >{NOISE}/data", deadline=DEADLINE)

@@ -97,9 +97,8 @@ def test_a_home_machine_that_loses_its_power_while_it_takes_a_backup_in_does_not
     assert lab.inside("nimbus", "systemctl", "start", "--no-block", UNIT).returncode == 0
     vault.await_storing(lab, "nimbus")
     machine.kill("leviathan")  # the first that is asked
-    wait_until(
-        lambda: lab.inside("nimbus", "systemctl", "is-active", UNIT).stdout.strip() != "activating", 300, lambda: "it does not notice"
-    )
+    state = ("systemctl", "show", "-P", "SubState", UNIT)  # it waits for its next try then, or has failed
+    wait_until(lambda: lab.inside("nimbus", *state).stdout.strip() != "start", 300, lambda: "it does not notice")
     assert lab.inside("nimbus", f"{TOOLS}/now", deadline=WHOLE + DEAD).returncode == 0
     made = vault.last(lab, "nimbus")
     machine.boot("leviathan")
