@@ -22,6 +22,17 @@ def leaving(applied: Record, wanted: Record) -> tuple[list[str], list[str], list
     return gone, other, anew
 
 
+def renamed(applied: Record, wanted: Record, members: Collection[str]) -> list[str]:
+    """Machines that go only by their name: at their mesh address one of `members`, who know that they are of the cluster, answers.
+
+    What they have of it, a member of etcd's data too, is theirs under the old name alone, so they must be asked to let it go.
+    """
+    gone, _, _ = leaving(applied, wanted)
+    before = {**begun(applied), **applied["machines"]}
+    here = [wanted["machines"][name]["variables"]["ip"] for name in members if name in wanted["machines"]]
+    return [name for name in gone if before[name]["variables"]["ip"] in here]
+
+
 def quorum(applied: Record, wanted: Record, living: Collection[str]) -> Iterable[str]:
     """Why etcd lets no member go: a majority takes each one out. Who has one now keeps it to the end by `removals`."""
     gone, rejoining, fresh = leaving(applied, wanted)

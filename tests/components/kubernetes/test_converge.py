@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -30,7 +31,7 @@ WANTED = {
     "kubespray": "v2.31.0",
     "version": "1.35.4",
     "order": [*MACHINES],
-    "machines": {name: {"groups": [], "variables": {}} for name in MACHINES},
+    "machines": {name: {"groups": [], "variables": {"ip": address}} for name, address in MACHINES.items()},
     "variables": "aaa",
 }
 CLUSTER = {"playbook": "cluster.yml", "variables": {"kube_version": "1.35.4"}, "limit": None, "reason": "nothing is installed yet"}
@@ -409,6 +410,18 @@ def test_a_machine_that_does_not_answer_is_not_among_the_living(bench, capsys) -
     (lab.root / MACHINES["absis"]).rmdir()
     lab.converge()
     assert lab.asked[0][2] == {"leviathan", "nimbus"} and "absis does not answer the runner: ssh: connect" in capsys.readouterr().err
+
+
+def test_a_machine_with_a_new_name_is_among_the_living_by_its_old_one(bench) -> None:
+    lab = bench(decision(CLUSTER), decision(CLUSTER))
+    lab.converge()
+    names = {"absis": "basis"}
+    machines = {names.get(name, name): said for name, said in WANTED["machines"].items()}
+    wanted = {**WANTED, "order": [*machines], "machines": machines}
+    hosts = {names.get(name, name): host for name, host in lab.document()["hosts"].items()}
+    with patch.dict(MACHINES, {"basis": MACHINES["absis"]}):
+        lab.converge(wanted=wanted, hosts=hosts, controlPlane=[*machines])
+    assert lab.asked[1][2] == {"leviathan", "basis", "nimbus", "absis"}
 
 
 def test_a_machine_that_was_installed_anew_is_told_to_the_decision(bench) -> None:

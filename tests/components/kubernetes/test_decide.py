@@ -25,7 +25,7 @@ def _load(name: str) -> Any:
         sys.path.remove(str(SCRIPTS))
 
 
-decide_module, records = _load("decide"), _load("records")
+decide_module, records, removals = _load("decide"), _load("records"), _load("removals")
 
 
 def machine(number: int, groups: list[str], **variables: Any) -> dict[str, Any]:
@@ -166,6 +166,27 @@ def test_a_dead_machine_is_taken_out_without_asking_it():
     said = found["steps"][0]["variables"]
     assert (said["reset_nodes"], said["allow_ungraceful_removal"], said["drain_timeout"]) == (False, True, "60s")
     assert found["steps"][0]["reason"] == "take elm out of the cluster, without asking it"
+
+
+def rename(record: dict[str, Any]) -> None:
+    """absis is called basis."""
+    record["order"][1] = "basis"
+    record["machines"]["basis"] = record["machines"].pop("absis")
+
+
+@pytest.mark.parametrize(("members", "found"), [(["leviathan", "basis"], ["absis"]), (["leviathan"], []), ([], [])])
+def test_a_machine_that_answers_under_another_name_is_known_by_its_address(members, found):
+    assert removals.renamed(have(), want(rename), members) == found
+    assert removals.renamed(have(), want(), NAMES) == []
+
+
+def test_a_renamed_machine_is_asked_to_leave_before_it_comes_under_its_new_name():
+    """etcd's data on it is that of a member under the old name, and would keep the new one from starting."""
+    found = decide(have(), want(rename), living=["leviathan", "basis", "nimbus", "absis"])
+    assert calls(found) == [("remove-node.yml", "absis"), ("cluster.yml", "1.35.4")]
+    removal, rest = found["steps"]
+    assert "reset_nodes" not in removal["variables"] and "absis" in removal["inventory"]["all"]["hosts"]
+    assert rest["reason"] == "add basis; make the others forget absis"
 
 
 def test_of_machines_that_go_each_kind_has_its_own_run():
