@@ -145,12 +145,17 @@ def sh(
 
 
 def tail(done: subprocess.CompletedProcess[str], length: int = 2000) -> str:
-    """The end of what a command complained of, without what Borg adds about the computer."""
+    """The end of what a command complained of, each line once, without what Borg and Borgmatic add that helps nobody."""
     said = done.stderr.strip() or done.stdout.strip()
-    return "\n".join(line for line in said.splitlines() if not ABOUT.match(line))[-length:]
+    return ("\n".join(dict.fromkeys(line for line in said.splitlines() if not NOISE.match(line))) or said)[-length:]
 
 
-ABOUT = re.compile(r"(Borg server: |Remote: )*(Platform|Linux|Borg|PID|CWD|sys\.argv|SSH_ORIGINAL_COMMAND|Python): ")
+NOISE = re.compile(
+    r"(Borg server: |Remote: )*("
+    r"(Platform|Linux|Borg|PID|CWD|sys\.argv|SSH_ORIGINAL_COMMAND|Python): "  # about the computer
+    r"|\s|$|Traceback |(Local|Remote) Exception$"  # where in Borg's code
+    r"|Command '|summary:|Need some help\?)"  # Borgmatic's last words
+)
 
 
 def document() -> dict[str, Any]:

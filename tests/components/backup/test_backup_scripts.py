@@ -4,6 +4,7 @@ import hashlib
 import os
 import random
 import struct
+import subprocess
 from datetime import datetime
 from pathlib import Path
 
@@ -372,10 +373,28 @@ def test_a_lock_of_borg_is_taken_away_with_its_holder_s_name_told(modules, tmp_p
 
 
 def test_what_borg_says_of_the_computer_is_not_passed_on(modules):
-    import subprocess
-
     text = "Repository is gone\nPlatform: Linux x\nBorg: 1.2.4\nBorg server: PID: 1\nRemote: Borg server: Platform: y"
     assert modules.toolkit.tail(subprocess.CompletedProcess([], 2, "", text)) == "Repository is gone"
+
+
+def test_a_connection_that_broke_is_told_without_where_in_the_code_of_borg(modules) -> None:
+    text = """Local Exception
+Traceback (most recent call last):
+  File "/usr/lib/python3/dist-packages/borg/archiver.py", line 5241, in main
+    exit_code = archiver.run(args)
+                ^^^^^^^^^^^^^^^^^^
+BrokenPipeError: [Errno 32] Broken pipe
+
+ssh://homelab-backup/srv/archive/backups/nimbus: Error running actions for repository
+Command '('borg', 'create', '--json')' returned non-zero exit status 2.
+
+summary:
+ssh://homelab-backup/srv/archive/backups/nimbus: Error running actions for repository
+
+Need some help? https://torsion.org/borgmatic/#issues
+"""
+    told = "BrokenPipeError: [Errno 32] Broken pipe\nssh://homelab-backup/srv/archive/backups/nimbus: Error running actions for repository"
+    assert modules.toolkit.tail(subprocess.CompletedProcess([], 2, "", text)) == told
 
 
 @given(st.lists(st.tuples(st.sampled_from([PUT, DELETE, COMMIT]), st.sampled_from([ONE, TWO, CATALOGUE])), max_size=30))
