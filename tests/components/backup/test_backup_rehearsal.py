@@ -250,6 +250,16 @@ def test_a_backup_that_was_killed_leaves_locks_that_the_next_one_takes_away(hous
     (house.data(one) / "more").unlink()
 
 
+def test_a_file_that_changes_while_it_is_stored_is_told_and_fails_nothing(house: House, one: Machine) -> None:
+    (house.data(one) / "log").write_bytes(bytes(100_000_000))
+    one.start("python3", "-c", "while True: print('more', file=open('/root/data/log', 'a'))")
+    done = one.do("run")
+    kill(one.children.pop())
+    assert "file changed while we backed it up" in done.stderr and one.last()["size"] > 100_000_000
+    assert one.last()["archive"] in archives(house, one.name)
+    (house.data(one) / "log").unlink()
+
+
 def test_a_lock_of_somebody_who_is_at_work_is_left_alone(house: House) -> None:
     script = "import sys; sys.path.insert(0, '/usr/local/lib/homelab/backup')\nfrom toolkit import Path, Places, Shared, held\n"
     holder = house.home.start(
