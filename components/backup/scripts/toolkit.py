@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -238,14 +239,21 @@ def stale(repository: Path) -> str:
 
 
 def unlock(repository: Path) -> None:
-    """Take away what a power cut or a kill left, while our own lock says that nobody else is at this repository."""
+    """Take away what a power cut or a kill left, while our own lock says that nobody else is at this repository.
+
+    Borg closes its lock to everybody but its owner. One of root's cannot be emptied by the user whom machines come to by SSH, who may move
+    it within the repository though; it goes with the next one who may.
+    """
     if holders := stale(repository):
-        for path in (repository / "lock.exclusive").glob("*"):
-            path.unlink()
         with contextlib.suppress(FileNotFoundError):
-            (repository / "lock.exclusive").rmdir()
+            (repository / "lock.exclusive").rename(repository / f"{ASIDE}{time.time_ns()}")
         (repository / "lock.roster").unlink(missing_ok=True)
         say(f"{repository.name}: took away the lock of {holders}, who does not use it any more")
+    for left in repository.glob(f"{ASIDE}*"):
+        shutil.rmtree(left, ignore_errors=True)
+
+
+ASIDE = "stale-lock."
 
 
 @contextlib.contextmanager

@@ -250,6 +250,17 @@ def test_a_backup_that_was_killed_leaves_locks_that_the_next_one_takes_away(hous
     (house.data(one) / "more").unlink()
 
 
+def test_a_lock_that_root_at_home_left_does_not_keep_away_who_comes_by_ssh(house: House) -> None:
+    """As a home machine leaves one that loses its power while it prunes: Borg closes it to everybody else."""
+    lock = house.folder / "away" / "lock.exclusive"
+    lock.mkdir(mode=0o700)
+    (lock / "elsewhere@1.4711-0").touch()
+    house.away.do("run")
+    assert house.away.last()["archive"] in archives(house, "away")
+    house.home.do("keep", "away")
+    assert [*(house.folder / "away").glob("stale-lock.*")] == []
+
+
 def test_a_file_that_changes_while_it_is_stored_is_told_and_fails_nothing(house: House, one: Machine) -> None:
     (house.data(one) / "log").write_bytes(bytes(100_000_000))
     one.start("python3", "-c", "while True: print('more', file=open('/root/data/log', 'a'))")
