@@ -12,7 +12,7 @@ _left_out = pytest.StashKey[int]()
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Taken out and told of, neither passed nor skipped: nobody may take what never ran for shown. Behind the choice by markers."""
-    without = [item for item in items if "tree" in getattr(item, "fixturenames", ()) and not os.environ.get(TREE)]
+    without = [item for item in items if "kubespray" in getattr(item, "fixturenames", ()) and not os.environ.get(TREE)]
     if without:
         config.stash[_left_out] = len(without)
         config.hook.pytest_deselected(items=without)
