@@ -19,7 +19,7 @@ from components.kubernetes.releases import PROVED, RELEASES, can
 from config.kubernetes import Kubespray
 from config.stack import read
 from rehearsal.paths import cache as cache_folder
-from tests.components.kubernetes.conftest import TREE
+from tests.components.conftest import KUBESPRAY
 from tests.components.kubernetes.lab import RELEASE, planned
 from tests.components.kubernetes.test_decide import decide, have, records, take, want
 from tests.config.test_corpus import KNOWN_HOSTS
@@ -33,9 +33,9 @@ PATIENCE = 300
 @pytest.fixture(scope="session")
 def kubespray() -> Path:
     """The release that is named, as its own galaxy.yml says it is."""
-    folder = Path(os.environ[TREE]).resolve()
+    folder = Path(os.environ[KUBESPRAY]).resolve()
     found = yaml.safe_load((folder / "galaxy.yml").read_text())["version"]
-    assert f"v{found}" == PROVED, f"{TREE} holds Kubespray {found}"
+    assert f"v{found}" == PROVED, f"{KUBESPRAY} holds Kubespray {found}"
     return folder
 
 
