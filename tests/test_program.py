@@ -13,7 +13,6 @@ from config.problems import Refused
 from tests.graph import ADDRESS, ROOT, identities, nothing_runs, said_in, stack_graph
 
 COMMANDS = ("command:remote:Command", "command:local:Command")
-KEYS = {f"mesh-key-{name}": f"KEY of {name}" for name in ("leviathan", "absis", "nimbus")}
 BACKED_UP = ("leviathan", "absis", "nimbus", "laptop")
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -78,16 +77,14 @@ def test_no_private_key_stands_outside_a_secret(graph):
     private = [text for keys in identities().values() for name, text in json.loads(keys).items() if name not in ("fsid", "certificate")]
     lines = [line for text in private for line in text.splitlines() if len(line) > 30 and "KEY-----" not in line]
     for name, node in graph.nodes.items():
-        plain = json.dumps({key: value for key, value in node.inputs.items() if key not in node.secrets})
-        assert not [line for line in lines if line in plain], name
+        assert not [line for line in lines if line in node.plain], name
     # A client's own passphrase is in its bundle, which is secret as a whole.
     assert not [line for line in lines if line in json.dumps({**graph.outputs, "clients": {}})]
 
 
 def test_no_key_of_a_storage_user_stands_outside_a_secret(graph):
     for name, node in graph.nodes.items():
-        plain = json.dumps({key: value for key, value in node.inputs.items() if key not in node.secrets})
-        assert "KEY of machine." not in plain and "KEY of mesh." not in plain, name
+        assert "KEY of machine." not in node.plain and "KEY of mesh." not in node.plain, name
     assert "KEY of machine.absis" in graph["storage-mount-absis"].inputs["stdin"]
 
 
@@ -112,7 +109,7 @@ def test_a_disk_more_renames_no_other_and_touches_nothing_of_it(run):
     def add(said):
         said["homelab:machines"]["absis"]["disks"].insert(0, {"id": "virtio-abs-9", "serial": "ABS-9", "size": "5GB", "bay": 9})
 
-    before, after = stack_graph("dev"), run(says=KEYS, change=add)
+    before, after = stack_graph("dev"), run(change=add)
     disks = before.names("storage-osd-*")
     assert {*after.names("storage-osd-*")} - {*disks} == {"storage-osd-abs_9"}
     assert all(before[name].inputs["create"] == after[name].inputs["create"] for name in disks)
@@ -124,7 +121,7 @@ def test_ceph_is_made_on_the_mesh_and_judged_when_everything_is_mounted(dev):
 
 
 def test_without_storage_nothing_of_it_is_registered(run):
-    graph = run(says=KEYS, change=lambda said: (nothing_runs(said), said.pop("homelab:storage")))
+    graph = run(change=lambda said: (nothing_runs(said), said.pop("homelab:storage")))
     assert graph.names("storage-*") == [] and graph.outputs["storage"] == {}
     assert "/etc/ceph/ceph.conf" not in graph.outputs["clients"]["laptop"]["files"]
 
@@ -158,7 +155,7 @@ def test_moving_house_asks_for_no_run_of_kubespray(run):
         for number, name in ((10, "leviathan"), (11, "absis")):
             said["homelab:machines"][name]["lan"] = f"172.20.0.{number}/24"
 
-    before, after = stack_graph("dev"), run(says=KEYS, change=renumber)
+    before, after = stack_graph("dev"), run(change=renumber)
     for name in before.names("kubernetes-*"):
         for key in ("create", "stdin"):
             # The folder is sent to another address then, and is still the same.
@@ -177,8 +174,7 @@ def test_the_kubeconfig_is_a_secret_and_asked_for_anew_after_each_run(graph):
     assert {"stdout", "stderr"} <= {*step.request.additionalSecretOutputs} and "0123456789abcdef" in step.inputs["stdin"]
     assert "KEY of the admin" in graph.outputs["kubeconfig"]
     for name, node in graph.nodes.items():
-        plain = json.dumps({key: value for key, value in node.inputs.items() if key not in node.secrets})
-        assert "KEY of the admin" not in plain, name
+        assert "KEY of the admin" not in node.plain, name
 
 
 def test_a_laptop_asks_the_cluster_over_the_mesh(dev):
@@ -187,7 +183,7 @@ def test_a_laptop_asks_the_cluster_over_the_mesh(dev):
 
 
 def test_without_kubespray_nothing_of_a_cluster_is_registered(run):
-    graph = run(says=KEYS, change=lambda said: (nothing_runs(said), said["homelab:kubernetes"].pop("kubespray")))
+    graph = run(change=lambda said: (nothing_runs(said), said["homelab:kubernetes"].pop("kubespray")))
     assert graph.names("kubernetes-*") == [] and graph.outputs["kubeconfig"] == "" and graph.outputs["kubernetes"] == {}
     assert "/etc/homelab/kubeconfig" not in graph.outputs["clients"]["laptop"]["files"]
     assert "python3-venv" not in graph["fleet-absis-base"].inputs["stdin"]
@@ -278,7 +274,7 @@ def test_the_authority_signs_in_cert_manager_s_namespace_and_its_certificate_is_
 
 def test_an_application_s_secret_is_apart_and_its_change_makes_the_pod_anew(run):
     hidden = {"homelab:applicationSecrets": json.dumps({"notes": {"PASSWORD": "very sensitive"}})}
-    graph = run(says=KEYS, keys={**identities(), **hidden})
+    graph = run(keys={**identities(), **hidden})
     secret, release = graph["releases-secrets-notes"], graph["releases-app-notes"]
     assert secret.inputs["stringData"] == {"PASSWORD": "very sensitive"} and "stringData" in secret.secrets
     assert release.inputs["values"]["secretName"] == secret.inputs["metadata"]["name"] == "notes-secrets"
@@ -286,12 +282,12 @@ def test_an_application_s_secret_is_apart_and_its_change_makes_the_pod_anew(run)
         "releases-app-notes"
     )
     for name, node in graph.nodes.items():
-        assert "very sensitive" not in json.dumps({key: value for key, value in node.inputs.items() if key not in node.secrets}), name
+        assert "very sensitive" not in node.plain, name
     assert "very sensitive" not in json.dumps(graph.outputs)
 
 
 def test_a_removed_application_takes_no_other_with_it(run):
-    graph = run(says=KEYS, change=lambda said: said["homelab:applications"].pop("plex"))
+    graph = run(change=lambda said: said["homelab:applications"].pop("plex"))
     gone = {*stack_graph("dev").nodes} - {*graph.nodes}
     records = {f"names-record-plex.homelab.test-nimbus-{kind}" for kind in ("a", "aaaa")}
     assert gone == {"releases-app-plex", *records} and "plex" not in graph.outputs["urls"]
@@ -334,12 +330,12 @@ def test_a_zone_that_exists_is_left_as_it_is(run):
     def publish(said):
         said["homelab:names"]["zone"] = "existing"
 
-    graph = run(says=KEYS, change=publish)
+    graph = run(change=publish)
     assert "names-zone" not in graph.nodes and graph.all("vultr:index/dnsRecord:DnsRecord")
 
 
 def test_without_anything_to_run_the_cluster_is_left_alone(run):
-    graph = run(says=KEYS, change=nothing_runs)
+    graph = run(change=nothing_runs)
     assert graph.names("releases-*") == []
     assert {graph[name].inputs["stdin"] for name in graph.names("names-*")} == {'{"files": {}}'}
     assert (
@@ -364,7 +360,7 @@ def test_repositories_are_made_anew_when_the_storage_is_another(run):
         "object": {},
     }
     keys["users"] |= {"kubernetes-filesystem": "x", "kubernetes-block": "x"}
-    before, after = stack_graph("dev"), run(says={**KEYS, "storage-pools": json.dumps(keys)})
+    before, after = stack_graph("dev"), run(says={"storage-pools": json.dumps(keys)})
     assert before["backup-repositories"].inputs["stdin"] != after["backup-repositories"].inputs["stdin"]
     assert "KEY of backups" not in before["backup-repositories"].inputs["stdin"]
 
@@ -406,12 +402,11 @@ def test_exported_keys_are_an_output_that_is_secret(dev):
     assert dev.outputs["backupKeys"]["nimbus"] == "BORG_KEY of nimbus"
     assert {"stdout", "stderr"} <= {*dev["backup-repositories"].request.additionalSecretOutputs}
     for name, node in dev.nodes.items():
-        plain = json.dumps({key: value for key, value in node.inputs.items() if key not in node.secrets})
-        assert "BORG_KEY" not in plain, name
+        assert "BORG_KEY" not in node.plain, name
 
 
 def test_without_a_schedule_nothing_of_backups_is_registered(run):
-    graph = run(says=KEYS, change=lambda said: said.pop("homelab:backup"))
+    graph = run(change=lambda said: said.pop("homelab:backup"))
     assert graph.names("backup-*") == [] and graph.outputs["backup"] == {} and graph.outputs["backupKeys"] == {}
     assert "/etc/homelab/backup/backup.json" not in graph.outputs["clients"]["laptop"]["files"]
 
@@ -436,7 +431,7 @@ def test_dependencies_grow_with_the_machines_and_not_with_their_square(run):
     def edges(machines):
         names = [f"machine-{number:03d}" for number in range(machines)]
         known = {**identities(), "homelab:backupPassphrases": json.dumps({name: new_passphrase() for name in [*BACKED_UP, *names]})}
-        graph = run(says=KEYS, change=lambda said: said.update(grown({"config": said}, machines)["config"]), keys=known)
+        graph = run(change=lambda said: said.update(grown({"config": said}, machines)["config"]), keys=known)
         return sum(len(node.request.dependencies) for node in graph.nodes.values())
 
     five, ten, fifteen = map(edges, (5, 10, 15))
@@ -495,7 +490,7 @@ def test_a_removed_client_is_no_longer_known_to_any_member(run):
     def remove(said):
         del said["homelab:mesh"]["clients"]["laptop"], said["homelab:backup"]["clients"]
 
-    graph = run(says=KEYS, change=remove)
+    graph = run(change=remove)
     assert not [name for name in graph.names("mesh-join-*") if "laptop" in graph[name].inputs["stdin"]]
 
 
