@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, JsonValue, SecretStr, WithJsonSchema
 from config.base import FrozenMapping, Model, shown, wrong
 from config.charts import Chart
 from config.size import Size
-from config.types import HostName, Text, fqdn, host_name
+from config.types import HostName, Text, form, fqdn, host_name, pattern
 
 SECRETS = "applicationSecrets"
 _IMAGE = (
@@ -50,18 +50,6 @@ def _device(value: str) -> str:
     raise wrong(f"{shown(value)} is not a device", "write its path below /dev, for example /dev/dri; for USB one below /dev/serial/by-id")
 
 
-def _variable(value: str) -> str:
-    if re.fullmatch(VARIABLE, value):
-        return value
-    raise wrong(f"{shown(value)} is not the name of an environment variable", "use letters, digits and '_'")
-
-
-def _web_path(value: str) -> str:
-    if re.fullmatch(r"/[!-~]*", value):
-        return value
-    raise wrong(f"{shown(value)} is not the path of a page", "write it from / on, for example /health")
-
-
 def _host(value: str) -> str:
     return fqdn(value) if "." in value else host_name(value)
 
@@ -81,8 +69,8 @@ Image = Annotated[Text, AfterValidator(_image), _string(examples=["docker.io/lin
 DataPath = Annotated[Text, AfterValidator(_path), _string(examples=["apps/plex"])]
 MountPath = Annotated[Text, AfterValidator(_inside), _string(pattern="^/", examples=["/config"])]
 Device = Annotated[Text, AfterValidator(_device), _string(pattern="^/dev/")]
-Variable = Annotated[str, AfterValidator(_variable), _string(pattern=f"^{VARIABLE}$")]
-WebPath = Annotated[Text, AfterValidator(_web_path), _string(pattern="^/")]
+Variable = Annotated[str, form(VARIABLE, "the name of an environment variable", "use letters, digits and '_'"), pattern(VARIABLE)]
+WebPath = Annotated[Text, form(r"/[!-~]*", "the path of a page", "write it from / on, for example /health"), _string(pattern="^/")]
 Host = Annotated[Text, AfterValidator(_host), _string(format="hostname")]
 Cpus = Annotated[float, Field(gt=0, le=1024)]
 

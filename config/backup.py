@@ -16,12 +16,13 @@ from config.base import Model, shown, wrong
 from config.ceph import PLACEHOLDER
 from config.problems import Problem
 from config.size import Size
-from config.types import HostName, Text
+from config.types import HostName, Text, form
 
 PASSPHRASES = "backupPassphrases"
 _BYTES = 32
 UNITS = {"min": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 _DURATION = re.compile(r"([1-9]\d{0,3}) ?(min|h|d|w)")
+_CALENDAR = r"[A-Za-z0-9*/:,.~ -]{1,64}"  # its form only: systemd itself has the last word, on the machine
 
 
 class Duration(int):
@@ -50,21 +51,16 @@ class Duration(int):
         return {"type": "string", "pattern": "^[1-9][0-9]{0,3} ?(min|h|d|w)$", "examples": ["6h", "2w"]}
 
 
-def _calendar(value: str) -> str:
-    """Its form only; systemd itself has the last word, on the machine."""
-    if re.fullmatch(r"[A-Za-z0-9*/:,.~ -]{1,64}", value):
-        return value
-    advice = "write for example *-*-* 02:30 or Sun 03:00; `systemd-analyze calendar` explains it"
-    raise wrong(f"{shown(value)} is not a time of systemd", advice)
-
-
 def _path(value: str) -> str:
     if value.startswith("/") and value.rstrip("/") and ".." not in value.split("/") and not re.search(r"[*?\[\]\x00-\x1f]", value):
         return value.rstrip("/")
     raise wrong(f"{shown(value)} is not the path of a file or folder", "write it from / on, without patterns: all below it is left out")
 
 
-Calendar = Annotated[Text, AfterValidator(_calendar)]
+Calendar = Annotated[
+    Text,
+    form(_CALENDAR, "a time of systemd", "write for example *-*-* 02:30 or Sun 03:00; `systemd-analyze calendar` explains it"),
+]
 AbsolutePath = Annotated[Text, AfterValidator(_path)]
 
 

@@ -1,54 +1,40 @@
 """Helm charts as an operator names them, and the topics that are one chart each: ingress, certificates, volumes, metrics."""
 
-import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, WithJsonSchema
+from pydantic import Field, WithJsonSchema
 
-from config.base import Model, shown, wrong
+from config.base import Model
 from config.kubernetes import Folder
 from config.size import Size
-from config.types import Text
+from config.types import Text, form, pattern
 
 MIB = 1024**2
 _VERSION = r"v?\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?"
 _OCI = r"oci://[a-z0-9.-]+(:\d+)?(/[a-z0-9][a-z0-9._-]*)+"
 _URL = r"https://[a-z0-9.-]+(:\d+)?(/[A-Za-z0-9._~-]+)*/?"
 
-
-def _version(value: str) -> str:
-    if re.fullmatch(_VERSION, value):
-        return value
-    raise wrong(f"{shown(value)} is not one version of a chart", "write all three numbers, for example 3.17.1: ranges and 'latest' move")
-
-
-def _oci(value: str) -> str:
-    if re.fullmatch(_OCI, value):
-        return value
-    raise wrong(f"{shown(value)} is not the address of a chart in a registry", "write oci://registry/path/chart; its version apart")
-
-
-def _url(value: str) -> str:
-    if re.fullmatch(_URL, value):
-        return value
-    raise wrong(f"{shown(value)} is not the address of a chart repository", "write https://…, the folder that has index.yaml")
-
-
-def _email(value: str) -> str:
-    if re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", value):
-        return value
-    raise wrong(f"{shown(value)} is not a mail address", "write for example you@example.net")
-
-
-def _pattern(form: str) -> WithJsonSchema:
-    return WithJsonSchema({"type": "string", "pattern": f"^{form}$"})
-
-
-ChartVersion = Annotated[Text, AfterValidator(_version), _pattern(_VERSION)]
-OciAddress = Annotated[Text, AfterValidator(_oci), _pattern(_OCI)]
-RepositoryUrl = Annotated[Text, AfterValidator(_url), _pattern(_URL)]
+ChartVersion = Annotated[
+    Text,
+    form(_VERSION, "one version of a chart", "write all three numbers, for example 3.17.1: ranges and 'latest' move"),
+    pattern(_VERSION),
+]
+OciAddress = Annotated[
+    Text,
+    form(_OCI, "the address of a chart in a registry", "write oci://registry/path/chart; its version apart"),
+    pattern(_OCI),
+]
+RepositoryUrl = Annotated[
+    Text,
+    form(_URL, "the address of a chart repository", "write https://…, the folder that has index.yaml"),
+    pattern(_URL),
+]
 ChartName = Annotated[Text, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
-Email = Annotated[Text, AfterValidator(_email), WithJsonSchema({"type": "string", "format": "email"})]
+Email = Annotated[
+    Text,
+    form(r"[^@\s]+@[^@\s]+\.[^@\s]+", "a mail address", "write for example you@example.net"),
+    WithJsonSchema({"type": "string", "format": "email"}),
+]
 
 
 class Chart(Model):

@@ -7,9 +7,11 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, JsonValue, WithJsonSchema
 
 from config.base import FrozenMapping, Model, shown, wrong
-from config.types import HostName, PrivateNetwork, Text
+from config.types import HostName, PrivateNetwork, Text, form, pattern
 
 VERSION = r"\d+\.\d+\.\d+"
+_CHECKSUM = "sha256:[0-9a-f]{64}"
+_VARIABLE = "[a-z_][a-z0-9_]*"
 
 
 def _version(value: str) -> str:
@@ -26,33 +28,25 @@ def _release(value: str) -> str:
     raise wrong(f"{shown(value)} is not a release of Kubespray", f"write v{near[0] if near else '2.31.0'}: branches move, releases do not")
 
 
-def _checksum(value: str) -> str:
-    if re.fullmatch(r"sha256:[0-9a-f]{64}", value):
-        return value
-    raise wrong(f"{shown(value)} is not a checksum", "write sha256: and the 64 digits that `sha256sum` prints for the release's .tar.gz")
-
-
 def _folder(value: str) -> str:
     if value and not value.startswith(("/", "~")) and ".." not in value.split("/"):
         return value.rstrip("/")
     raise wrong(f"{shown(value)} is not a folder below the project's", "write its path from the project's folder on")
 
 
-def _variable(value: str) -> str:
-    if re.fullmatch(r"[a-z_][a-z0-9_]*", value):
-        return value
-    raise wrong(f"{shown(value)} is not the name of a variable", "Kubespray's have lower-case letters, digits and '_'")
-
-
-def _pattern(form: str) -> WithJsonSchema:
-    return WithJsonSchema({"type": "string", "pattern": f"^{form}$"})
-
-
-KubernetesVersion = Annotated[Text, AfterValidator(_version), _pattern(VERSION)]
-Release = Annotated[Text, AfterValidator(_release), _pattern(f"v{VERSION}")]
-Checksum = Annotated[Text, AfterValidator(_checksum), _pattern("sha256:[0-9a-f]{64}")]
+KubernetesVersion = Annotated[Text, AfterValidator(_version), pattern(VERSION)]
+Release = Annotated[Text, AfterValidator(_release), pattern(f"v{VERSION}")]
+Checksum = Annotated[
+    Text,
+    form(_CHECKSUM, "a checksum", "write sha256: and the 64 digits that `sha256sum` prints for the release's .tar.gz"),
+    pattern(_CHECKSUM),
+]
 Folder = Annotated[Text, AfterValidator(_folder), WithJsonSchema({"type": "string"})]
-VariableName = Annotated[str, AfterValidator(_variable), _pattern("[a-z_][a-z0-9_]*")]
+VariableName = Annotated[
+    str,
+    form(_VARIABLE, "the name of a variable", "Kubespray's have lower-case letters, digits and '_'"),
+    pattern(_VARIABLE),
+]
 
 
 class Kubespray(Model):

@@ -33,8 +33,10 @@ __all__ = [
     "Taints",
     "Text",
     "TimeServer",
+    "form",
     "fqdn",
     "host_name",
+    "pattern",
 ]
 
 _ED25519_HEAD = b"\0\0\0\x0bssh-ed25519\0\0\0\x20"
@@ -49,6 +51,22 @@ def _text(value: object) -> object:
     if isinstance(value, bool | int | float):
         raise wrong(f"YAML reads {shown(value)} as a number or a truth value", "put it in quotes")
     return value
+
+
+def form(pattern: str, what: str, remedy: str) -> AfterValidator:
+    """A text that is like the pattern from end to end, as it is. `what`: what any other text is not."""
+
+    def check(value: str) -> str:
+        if re.fullmatch(pattern, value):
+            return value
+        raise wrong(f"{shown(value)} is not {what}", remedy)
+
+    return AfterValidator(check)
+
+
+def pattern(form: str) -> WithJsonSchema:
+    """The same for editors."""
+    return WithJsonSchema({"type": "string", "pattern": f"^{form}$"})
 
 
 def host_name(value: str) -> str:
@@ -155,24 +173,6 @@ def _disk(value: str) -> str:
     return name
 
 
-def _serial(value: str) -> str:
-    if re.fullmatch(r"[!-~]{1,64}", value):
-        return value
-    raise wrong(f"{shown(value)} is not a serial number", "copy it from `lsblk -o NAME,SERIAL` on the machine")
-
-
-def _label_key(value: str) -> str:
-    if re.fullmatch(_QUALIFIED, value):
-        return value
-    raise wrong(f"{shown(value)} is not the key of a label", "write name or domain/name, letters, digits, '-', '_' and '.'")
-
-
-def _label_value(value: str) -> str:
-    if re.fullmatch(_LABEL_VALUE, value):
-        return value
-    raise wrong(f"{shown(value)} is not the value of a label", "at most 63 letters, digits, '-', '_' and '.'")
-
-
 @dataclass(frozen=True)
 class Taint:
     """A Kubernetes taint; `str()` gives it as it is written: key[=value]:effect."""
@@ -198,7 +198,7 @@ def _taint(value: Any) -> Taint:
 
 
 Text = Annotated[str, BeforeValidator(_text)]
-HostName = Annotated[Text, AfterValidator(host_name), WithJsonSchema({"type": "string", "pattern": f"^{_LABEL}$"})]
+HostName = Annotated[Text, AfterValidator(host_name), pattern(_LABEL)]
 Fqdn = Annotated[Text, AfterValidator(fqdn), WithJsonSchema({"type": "string", "format": "hostname"})]
 TimeServer = Annotated[Text, AfterValidator(_time_server), WithJsonSchema({"type": "string"})]
 Network = Annotated[IPv4Network, BeforeValidator(_network), WithJsonSchema({"type": "string", "examples": ["192.168.2.0/24"]})]
@@ -208,9 +208,9 @@ Lan = Annotated[IPv4Interface, BeforeValidator(_lan), WithJsonSchema({"type": "s
 Ed25519PublicKey = Annotated[Text, AfterValidator(_ed25519), WithJsonSchema({"type": "string", "pattern": "^ssh-ed25519 "})]
 RsaPublicKey = Annotated[Text, AfterValidator(_rsa), WithJsonSchema({"type": "string", "pattern": "^-----BEGIN (RSA )?PUBLIC KEY-----"})]
 DiskId = Annotated[Text, AfterValidator(_disk), WithJsonSchema({"type": "string", "examples": ["ata-WDC_WD40EFRX_WD-WCC7K0000001"]})]
-Serial = Annotated[Text, AfterValidator(_serial)]
-LabelKey = Annotated[Text, AfterValidator(_label_key)]
-LabelValue = Annotated[Text, AfterValidator(_label_value)]
+Serial = Annotated[Text, form(r"[!-~]{1,64}", "a serial number", "copy it from `lsblk -o NAME,SERIAL` on the machine")]
+LabelKey = Annotated[Text, form(_QUALIFIED, "the key of a label", "write name or domain/name, letters, digits, '-', '_' and '.'")]
+LabelValue = Annotated[Text, form(_LABEL_VALUE, "the value of a label", "at most 63 letters, digits, '-', '_' and '.'")]
 Taints = Annotated[
     Taint,
     BeforeValidator(_taint),

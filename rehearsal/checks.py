@@ -103,7 +103,7 @@ def install_missing() -> None:
 
 
 def _engine() -> bool:
-    if install.on_path(os.environ.get("PATH", os.defpath)) or install.complete(install.cache_folder() / f"engine-{install.VERSION}"):
+    if install.on_path(os.environ.get("PATH", os.defpath)) or install.complete(paths.cache() / f"engine-{install.VERSION}"):
         return True
     if shutil.which("go"):
         return True

@@ -1,20 +1,19 @@
 """Backups on the machines: keys, the home machines that take everything in and keep it, repositories, timers, etcd's snapshots."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pulumi
 
 from components.backup.plan import BackupPlan
 from components.backup.report import document
+from components.bundle import Bundle, extended
 from components.remote.gate import Gate
 from components.remote.machine import Machine
 from components.remote.script import RemoteScript
 from components.storage.access import BACKUPS
 from components.storage.storage import Storage
-
-Bundle = pulumi.Output[dict[str, dict[str, str]]]
 
 
 class Backup(pulumi.ComponentResource):
@@ -47,10 +46,8 @@ class Backup(pulumi.ComponentResource):
 
     def bundles(self, clients: Mapping[str, Bundle]) -> dict[str, Bundle]:
         """The clients' bundles with what each that is backed up needs for it."""
-        return {
-            name: pulumi.Output.secret(bundle.apply(self._adder(name))) if name in self._plan.clients else bundle
-            for name, bundle in clients.items()
-        }
+        plan = self._plan
+        return {name: extended(bundle, plan.client_files(name)) if name in plan.clients else bundle for name, bundle in clients.items()}
 
     def _build(self, storage: Storage, kubernetes: pulumi.Resource) -> pulumi.Output[dict[str, str]]:
         """The repositories' keys."""
@@ -90,9 +87,3 @@ class Backup(pulumi.ComponentResource):
         name = f"{self._name}-{act}" if whole else f"{self._name}-{act}-{machine}"
         opts = pulumi.ResourceOptions(parent=self, depends_on=[*after])
         return RemoteScript(name, self._machines[machine], f"backup/{act}", stdin=stdin, deadline=deadline, public=not whole, opts=opts)
-
-    def _adder(self, client: str) -> Callable[[dict[str, dict[str, str]]], dict[str, dict[str, str]]]:
-        def add(bundle: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
-            return {"files": {**bundle["files"], **self._plan.client_files(client)}}
-
-        return add

@@ -9,6 +9,7 @@ from typing import Any
 import pulumi
 from pulumi_command import local
 
+from components.bundle import Bundle, extended
 from components.kubernetes import folder
 from components.kubernetes.cluster import Cluster
 from components.kubernetes.plan import KubernetesPlan
@@ -20,8 +21,6 @@ SEND = ".venv/bin/python -m components.kubernetes.local.send"
 HOURS = 3600
 KUBECONFIG = "/etc/homelab/kubeconfig"
 """Where a client of the mesh has it."""
-
-Bundle = pulumi.Output[dict[str, dict[str, str]]]
 
 
 class Kubernetes(pulumi.ComponentResource):
@@ -61,12 +60,8 @@ class Kubernetes(pulumi.ComponentResource):
         """The clients' bundles with a kubeconfig, by which they ask the API servers over the mesh."""
         if not self._plan.enabled:
             return dict(clients)
-        known = {name: pulumi.Output.all(bundle, self._admin) for name, bundle in clients.items()}
-        return {name: pulumi.Output.secret(both.apply(self._add)) for name, both in known.items()}
-
-    def _add(self, known: Sequence[Any]) -> dict[str, dict[str, str]]:
-        bundle, admin = known
-        return {"files": {**bundle["files"], KUBECONFIG: self._plan.client_kubeconfig(admin)}}
+        gained = {KUBECONFIG: self._admin.apply(self._plan.client_kubeconfig)}
+        return {name: extended(bundle, gained) for name, bundle in clients.items()}
 
     def _build(
         self, targets: pulumi.Output[dict[str, dict[str, Any]]], before: Sequence[pulumi.Resource]

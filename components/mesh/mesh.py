@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import pulumi
 
+from components.bundle import Bundle
 from components.mesh.plan import Member, MeshPlan, bundle
 from components.remote.gate import Gate
 from components.remote.machine import Machine
@@ -22,8 +23,8 @@ class Mesh(pulumi.ComponentResource):
 
     round_trip_times: pulumi.Output[dict[str, dict[str, float]]]
     """Member -> peer -> milliseconds."""
-    clients: Mapping[str, pulumi.Output[dict[str, dict[str, str]]]]
-    """Client -> {"files": {absolute path: text}}: what `homelab-client install` puts in place."""
+    clients: Mapping[str, Bundle]
+    """Client -> its bundle."""
 
     def __init__(
         self,
@@ -96,7 +97,7 @@ class Mesh(pulumi.ComponentResource):
             f"{self._name}-probe-{key}", self._machines[key], "mesh/probe", arguments, deadline=PROBE_DEADLINE + 30, public=True, opts=opts
         )
 
-    def _bundle(self, key: str, live: pulumi.Output[dict[str, dict[str, str]]]) -> pulumi.Output[dict[str, dict[str, str]]]:
+    def _bundle(self, key: str, live: pulumi.Output[dict[str, dict[str, str]]]) -> Bundle:
         plan = self._plan
 
         def files(known: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:

@@ -7,7 +7,7 @@ knows nothing of it. `releases/repair` puts both right. After a failure: Helm sa
 
 import asyncio
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from subprocess import CompletedProcess
@@ -37,10 +37,14 @@ def repairing(act: Act, inputs: Mapping[str, Any]) -> tuple[str, int]:
     return _line("repair", inputs, [act, *_which(inputs)], _timeout(inputs) + SLACK)
 
 
-def asking(inputs: Mapping[str, Any]) -> tuple[str, int]:
-    """The same for the reasons of a failure, which is twice as old at most: Helm waited, and took back. Pure."""
+def asking(inputs: Mapping[str, Any], known: Iterable[str]) -> tuple[str, int]:
+    """The same for the reasons of a failure, which is twice as old at most: Helm waited, and took back. Pure.
+
+    `known`: all releases, as namespace/name. Those whose names begin with this one's are told to the script.
+    """
     namespace, name, seconds = _which(inputs)
-    return _line("why", inputs, [namespace, name, str(2 * int(seconds) + SLACK)], SLACK)
+    others = [other.removeprefix(f"{namespace}/") for other in known if other.startswith(f"{_called(inputs)}-")]
+    return _line("why", inputs, [namespace, name, str(2 * int(seconds) + SLACK), *others], SLACK)
 
 
 def verdict(release: str, ended: Ended) -> tuple[str, str]:
@@ -75,12 +79,12 @@ def before(name: str, act: Act, cluster: Cluster) -> pulumi.ResourceHook:
     return pulumi.ResourceHook(name, repair)
 
 
-def failed(name: str, cluster: Cluster) -> pulumi.ErrorHook:
-    """After Helm has failed: say why. It is never tried again by itself."""
+def failed(name: str, cluster: Cluster, known: Collection[str]) -> pulumi.ErrorHook:
+    """After Helm has failed: say why. It is never tried again by itself. `known`: all releases, as namespace/name."""
 
     async def explain(about: pulumi.ErrorHookArgs) -> bool:
         inputs = about.new_inputs or {}
-        if inputs and not pulumi.runtime.is_dry_run() and (text := reasons(_called(inputs), await _ask(cluster, *asking(inputs)))):
+        if inputs and not pulumi.runtime.is_dry_run() and (text := reasons(_called(inputs), await _ask(cluster, *asking(inputs, known)))):
             pulumi.log.error(text)
         return False
 

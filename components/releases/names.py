@@ -6,12 +6,12 @@ from typing import Any
 import ediri_vultr as vultr
 import pulumi
 
+from components.bundle import Bundle, extended
 from components.releases.naming import NamesPlan
 from components.remote.machine import Machine
 from components.remote.script import RemoteScript
 
 TTL = 300
-Bundle = pulumi.Output[dict[str, dict[str, str]]]
 
 
 class Names(pulumi.ComponentResource):
@@ -40,10 +40,7 @@ class Names(pulumi.ComponentResource):
 
     def bundles(self, clients: Mapping[str, Bundle]) -> dict[str, Bundle]:
         """The clients' bundles with a block for /etc/hosts, by which they find the applications over the mesh."""
-        return {name: pulumi.Output.secret(bundle.apply(self._add)) for name, bundle in clients.items()}
-
-    def _add(self, bundle: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
-        return {"files": {**bundle["files"], **self._plan.client_files()}}
+        return {name: extended(bundle, self._plan.client_files()) for name, bundle in clients.items()}
 
     def _server(self, machine: Machine) -> RemoteScript:
         """It waits for no mesh: it takes up its address whenever that comes."""

@@ -56,10 +56,11 @@ class Releases(pulumi.ComponentResource):
             enable_secret_mutable=True,
             opts=pulumi.ResourceOptions(parent=self),
         )
+        known = [f"{release.namespace}/{release.name}" for release in plan.releases.values()]
         self._hooks = pulumi.ResourceHookBinding(
             before_create=[hooks.before(f"{name}-repair-create", "create", cluster)],
             before_update=[hooks.before(f"{name}-repair-update", "update", cluster)],
-            on_error=[hooks.failed(f"{name}-why", cluster)],
+            on_error=[hooks.failed(f"{name}-why", cluster, known)],
         )
         # The data of applications is claimed in their namespace: it stays, whatever the program says.
         spaces = {space: self._object(f"namespace-{space}", NAMESPACE, space, {}, keep=space == APPLICATIONS) for space in plan.namespaces}

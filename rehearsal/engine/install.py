@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from rehearsal import paths
 from rehearsal.engine.build import once
-from rehearsal.engine.golang import go, numbers
-from rehearsal.engine.problem import EngineProblem
+from rehearsal.engine.golang import go, module_folder, numbers
 from rehearsal.engine.progress import Progress, run
 
 VERSION = "3.259.0"
@@ -37,12 +37,7 @@ class Engine:
 
 def ensure() -> Engine:
     """The engine, built first if need be (minutes, with lines of progress on stderr). Raises EngineProblem."""
-    return on_path(os.environ.get("PATH", os.defpath)) or built(cache_folder())
-
-
-def cache_folder() -> Path:
-    """Where this rehearsal keeps what is costly to make, for all checkouts of this user."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "homelab-rehearsal")
+    return on_path(os.environ.get("PATH", os.defpath)) or built(paths.cache())
 
 
 def on_path(path: str) -> Engine | None:
@@ -52,7 +47,7 @@ def on_path(path: str) -> Engine | None:
     """
     for folder in path.split(os.pathsep):
         executable = shutil.which("pulumi", path=folder) if folder else None
-        if executable is None or Path(executable).resolve().is_relative_to(cache_folder().resolve()):
+        if executable is None or Path(executable).resolve().is_relative_to(paths.cache().resolve()):
             continue
         return official(Path(executable))
     return None
@@ -99,7 +94,7 @@ def _build(target: Path, cache: Path) -> None:
     environment = {**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "-mod=readonly -buildvcs=false"}
     progress = Progress(f"engine: building Pulumi {VERSION} (once; some minutes)", "modules and packages")
     run(_compile(compiler, target / "pulumi"), progress, cwd=TOOLS, env=environment)
-    shutil.copyfile(_module(compiler, SDK, environment) / "python" / "cmd" / RUNNER, target / RUNNER)
+    shutil.copyfile(module_folder(compiler, SDK, TOOLS) / "python" / "cmd" / RUNNER, target / RUNNER)
     launcher = target / "pulumi-language-python"
     launcher.write_text(LAUNCHER)
     launcher.chmod(0o755)
@@ -108,12 +103,3 @@ def _build(target: Path, cache: Path) -> None:
 def _compile(compiler: Path, output: Path) -> list[str]:
     stamp = f"-s -w -X {SDK}/go/common/version.Version=v{VERSION}"
     return [str(compiler), "build", "-v", "-tags", "osusergo,grpcnotrace", "-ldflags", stamp, "-o", str(output), COMMAND]
-
-
-def _module(compiler: Path, module: str, environment: Mapping[str, str]) -> Path:
-    """Where the module's sources are."""
-    line = [str(compiler), "list", "-m", "-f", "{{.Dir}}", module]
-    answer = subprocess.run(line, capture_output=True, text=True, cwd=TOOLS, env=environment)
-    if answer.returncode != 0:
-        raise EngineProblem(f"the sources of {module} cannot be found: {answer.stderr.strip()}")
-    return Path(answer.stdout.strip())

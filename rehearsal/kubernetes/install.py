@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rehearsal import paths
 from rehearsal.engine.build import once
-from rehearsal.engine.golang import go
+from rehearsal.engine.golang import build_line, environment, go
 from rehearsal.engine.progress import Progress, run
 
 VERSION = "1.35.4"
@@ -46,7 +46,6 @@ def ensure() -> Path:
 
 def _build(target: Path) -> None:
     compiler = go(BUILD, paths.cache())
-    environment = {**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "-mod=readonly -buildvcs=false -trimpath"}
     (target / "cni").mkdir()
     for what, output, packages in (
         ("Kubernetes", target, ["./kube"]),
@@ -54,7 +53,7 @@ def _build(target: Path) -> None:
         ("the network plug-ins", target / "cni", [f"{PLUGINS}/{plugin}" for plugin in CNI]),
     ):
         progress = Progress(f"kubernetes: building {what} (once; ten minutes in all)", "modules and packages")
-        run(compile_line(compiler, output, packages), progress, cwd=BUILD, env=environment)
+        run(compile_line(compiler, output, packages), progress, cwd=BUILD, env=environment())
     target.chmod(0o755)
 
 
@@ -62,9 +61,7 @@ def compile_line(compiler: Path, output: Path, packages: list[str]) -> list[str]
     """The command that builds packages into a folder."""
     major, minor, _ = VERSION.split(".")
     said = {"gitVersion": f"v{VERSION}", "gitMajor": major, "gitMinor": minor, "gitTreeState": "clean"}
-    stamps = " ".join(f"-X {STAMP}.{name}={value}" for name, value in said.items())
-    options = ["-v", "-tags", "osusergo,netgo,grpcnotrace", "-ldflags", f"-s -w {stamps}"]
-    return [str(compiler), "build", *options, "-o", f"{output}/", *packages]
+    return build_line(compiler, output, packages, {f"{STAMP}.{name}": value for name, value in said.items()})
 
 
 if __name__ == "__main__":

@@ -5,12 +5,11 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping
 from pathlib import Path
 
 from rehearsal import paths
 from rehearsal.engine.build import once
-from rehearsal.engine.golang import go
+from rehearsal.engine.golang import build_line, environment, go
 from rehearsal.engine.problem import EngineProblem
 from rehearsal.engine.progress import Progress, run
 
@@ -59,14 +58,13 @@ def helm() -> Path:
 
 def _build(target: Path) -> None:
     compiler = go(BUILD, paths.cache())
-    environment = {**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "-mod=readonly -buildvcs=false -trimpath"}
     sources, bin_folder = target / "sources", target / "bin"
     shutil.copytree(BUILD, sources)
     for document in DOCUMENTS:
-        shutil.copyfile(_module(compiler, environment) / "cmd" / PLUGIN / document, sources / PLUGIN / document)
+        shutil.copyfile(_module(compiler) / "cmd" / PLUGIN / document, sources / PLUGIN / document)
     bin_folder.mkdir()
     progress = Progress("plug-ins: building the Kubernetes provider and helm (once; seven minutes)", "modules and packages")
-    run(compile_line(compiler, bin_folder), progress, cwd=sources, env=environment)
+    run(compile_line(compiler, bin_folder), progress, cwd=sources, env=environment())
     (bin_folder / PLUGIN).rename(target / PLUGIN)
     shutil.rmtree(sources)
     target.chmod(0o755)
@@ -76,7 +74,7 @@ def compile_line(compiler: Path, output: Path) -> list[str]:
     """The command that builds both programs into a folder: most of what they are made of is the same."""
     versions = dict(re.findall(r"^\t(\S+) (v\S+)", (BUILD / "go.mod").read_text(), re.MULTILINE))
     minor = versions["k8s.io/client-go"].split(".")[1]  # 0.33.3 is Kubernetes 1.33's: what helm takes a cluster for that it is not told
-    said = {
+    stamps = {
         f"{MODULE}/pkg/version.Version": LABEL,
         f"{HELM}/internal/version.version": versions[HELM],
         f"{HELM}/pkg/lint/rules.k8sVersionMajor": "1",
@@ -84,15 +82,13 @@ def compile_line(compiler: Path, output: Path) -> list[str]:
         f"{HELM}/pkg/chartutil.k8sVersionMajor": "1",
         f"{HELM}/pkg/chartutil.k8sVersionMinor": minor,
     }
-    stamps = " ".join(f"-X {name}={value}" for name, value in said.items())
-    options = ["-v", "-tags", "osusergo,netgo,grpcnotrace", "-ldflags", f"-s -w {stamps}"]
-    return [str(compiler), "build", *options, "-o", f"{output}/", f"./{PLUGIN}", f"{HELM}/cmd/helm"]
+    return build_line(compiler, output, [f"./{PLUGIN}", f"{HELM}/cmd/helm"], stamps)
 
 
-def _module(compiler: Path, environment: Mapping[str, str]) -> Path:
+def _module(compiler: Path) -> Path:
     """Where the provider's sources are; fetched first if need be."""
     line = [str(compiler), "mod", "download", "-json", MODULE]
-    answer = subprocess.run(line, capture_output=True, text=True, cwd=BUILD, env=environment)
+    answer = subprocess.run(line, capture_output=True, text=True, cwd=BUILD, env=environment())
     found = re.search(r'"Dir": "([^"]+)"', answer.stdout)
     if answer.returncode != 0 or found is None:
         raise EngineProblem(f"the sources of {MODULE} cannot be had: {answer.stderr.strip() or answer.stdout.strip()}")

@@ -19,7 +19,7 @@ from components.kubernetes.releases import PROVED, RELEASES, can
 from config.kubernetes import Kubespray
 from config.stack import read
 from rehearsal.paths import cache as cache_folder
-from tests.components.kubernetes.conftest import TREE
+from tests.components.conftest import KUBESPRAY
 from tests.components.kubernetes.lab import RELEASE, planned
 from tests.components.kubernetes.test_decide import decide, have, records, take, want
 from tests.config.test_corpus import KNOWN_HOSTS
@@ -31,28 +31,28 @@ PATIENCE = 300
 
 
 @pytest.fixture(scope="session")
-def tree() -> Path:
+def kubespray() -> Path:
     """The release that is named, as its own galaxy.yml says it is."""
-    folder = Path(os.environ[TREE]).resolve()
+    folder = Path(os.environ[KUBESPRAY]).resolve()
     found = yaml.safe_load((folder / "galaxy.yml").read_text())["version"]
-    assert f"v{found}" == PROVED, f"{TREE} holds Kubespray {found}"
+    assert f"v{found}" == PROVED, f"{KUBESPRAY} holds Kubespray {found}"
     return folder
 
 
 @pytest.fixture(scope="session")
-def tools(tree: Path) -> Path:
+def tools(kubespray: Path) -> Path:
     """The programs of Kubespray's own requirements, kept for the next time."""
-    wanted = (tree / "requirements.txt").read_bytes()
+    wanted = (kubespray / "requirements.txt").read_bytes()
     folder = cache_folder() / f"kubespray-{sha256(wanted + sys.version.encode()).hexdigest()[:12]}"
     if not (folder / "ready").exists():
         subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
-        subprocess.run([folder / "bin/pip", "install", "--quiet", "-r", tree / "requirements.txt"], check=True, timeout=PATIENCE * 2)
+        subprocess.run([folder / "bin/pip", "install", "--quiet", "-r", kubespray / "requirements.txt"], check=True, timeout=PATIENCE * 2)
         (folder / "ready").touch()
     return folder / "bin"
 
 
 @pytest.fixture
-def ansible(tree: Path, tools: Path, tmp_path: Path) -> Any:
+def ansible(kubespray: Path, tools: Path, tmp_path: Path) -> Any:
     """Run one of Ansible's programs in Kubespray's folder, as the runner does."""
 
     def run(program: str, found: KubernetesPlan, *arguments: str, variables: str = "") -> subprocess.CompletedProcess[str]:
@@ -66,7 +66,9 @@ def ansible(tree: Path, tools: Path, tmp_path: Path) -> Any:
             "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "true",
         }
         command = [tools / program, "-i", folder / "hosts.yml", *arguments]
-        return subprocess.run(command, cwd=tree, env={**os.environ, **own}, capture_output=True, text=True, timeout=PATIENCE, check=False)
+        return subprocess.run(
+            command, cwd=kubespray, env={**os.environ, **own}, capture_output=True, text=True, timeout=PATIENCE, check=False
+        )
 
     return run
 
@@ -122,16 +124,16 @@ def test_every_playbook_that_is_used_is_there_and_sound(ansible, playbook):
     assert done.returncode == 0 and f"playbook: {playbook}" in done.stdout, done.stderr
 
 
-def rendered(ansible: Any, tree: Path, out: Path, found: KubernetesPlan) -> Path:
+def rendered(ansible: Any, kubespray: Path, out: Path, found: KubernetesPlan) -> Path:
     probe, python = Path(__file__).with_name("probe.yml"), str(Path(sys.executable))
-    said = {"tree": str(tree), "out": str(out), "ansible_python_interpreter": python}
+    said = {"tree": str(kubespray), "out": str(out), "ansible_python_interpreter": python}
     done = ansible("ansible-playbook", found, str(probe), "-c", "local", "--skip-tags", "tasks", "-e", json.dumps(said))
     assert done.returncode == 0, done.stdout[-3000:]
     return out
 
 
-def test_kubespray_s_templates_bind_to_the_mesh_and_keep_the_reserve(ansible, tree, tmp_path):
-    out = rendered(ansible, tree, tmp_path, planned())
+def test_kubespray_s_templates_bind_to_the_mesh_and_keep_the_reserve(ansible, kubespray, tmp_path):
+    out = rendered(ansible, kubespray, tmp_path, planned())
     etcd = (out / "absis.etcd.env").read_text().splitlines()
     assert "ETCD_LISTEN_CLIENT_URLS=https://10.88.0.2:2379,https://127.0.0.1:2379" in etcd
     assert {"ETCD_NAME=etcd-absis", "ETCD_HEARTBEAT_INTERVAL=250", "ETCD_ELECTION_TIMEOUT=5000"} <= {*etcd}
@@ -141,8 +143,8 @@ def test_kubespray_s_templates_bind_to_the_mesh_and_keep_the_reserve(ansible, tr
     assert "enforceNodeAllocatable" not in kubelet, "what pods may have together is bound by the reserve"
 
 
-def test_kubespray_s_control_plane_listens_where_planned(ansible, tree, tmp_path):
-    out = rendered(ansible, tree, tmp_path, planned(encryptSecrets=True, audit=True))
+def test_kubespray_s_control_plane_listens_where_planned(ansible, kubespray, tmp_path):
+    out = rendered(ansible, kubespray, tmp_path, planned(encryptSecrets=True, audit=True))
     parts = {part["kind"]: part for part in yaml.safe_load_all((out / "nimbus.kubeadm.yml").read_text()) if part}
     cluster = parts["ClusterConfiguration"]
     arguments = {one["name"]: str(one["value"]) for one in cluster["apiServer"]["extraArgs"]}
@@ -158,31 +160,33 @@ def test_kubespray_s_control_plane_listens_where_planned(ansible, tree, tmp_path
     assert seen["ip"] == "10.88.0.2" and "absis" in seen["sans"]
 
 
-def test_the_mtu_reaches_calico_as_a_number(ansible, tree, tmp_path):
-    out = rendered(ansible, tree, tmp_path, planned(network="calico"))
+def test_the_mtu_reaches_calico_as_a_number(ansible, kubespray, tmp_path):
+    out = rendered(ansible, kubespray, tmp_path, planned(network="calico"))
     assert json.loads((out / "absis.json").read_text())["mtu_is_number"] is True
 
 
 @pytest.fixture(scope="session")
-def words(tree: Path) -> set[str]:
+def words(kubespray: Path) -> set[str]:
     """Every name that stands anywhere in Kubespray's roles and playbooks."""
-    files = [file for part in ("roles", "playbooks") for file in (tree / part).rglob("*") if file.suffix in (".yml", ".yaml", ".j2", ".sh")]
+    files = [
+        file for part in ("roles", "playbooks") for file in (kubespray / part).rglob("*") if file.suffix in (".yml", ".yaml", ".j2", ".sh")
+    ]
     return {word for file in files for word in re.findall(r"[a-z_][a-z0-9_]+", file.read_text(errors="ignore"))}
 
 
-def test_every_variable_of_the_plan_is_one_that_kubespray_knows(words, tree):
+def test_every_variable_of_the_plan_is_one_that_kubespray_knows(words, kubespray):
     ours = {*planned().variables, *planned(network="calico").variables, *ONLY, *ELSEWHERE}
     ours |= {name for node in planned().nodes for name in node.variables if not name.startswith("ansible_")}
     assert ours - words == set()
 
 
-def test_every_extra_variable_of_a_step_is_one_that_kubespray_knows(words, tree):
+def test_every_extra_variable_of_a_step_is_one_that_kubespray_knows(words, kubespray):
     found = [decide(None, want()), decide(have(), want(variables="other")), decide(have(version="1.34.1"), want())]
     found += [decide(have(), want(take("absis", "nimbus"))), decide(have() | {"fresh": ["absis"]}, want())]
     said = {name for one in found for step in one["steps"] for name in step["variables"]}
     assert len(said) >= 8 and said - words - {"node"} == set()
 
 
-def test_what_a_release_can_install_is_what_its_tree_says(tree):
-    text = (tree / "roles/kubespray_defaults/vars/main/checksums.yml").read_text()
+def test_what_a_release_can_install_is_what_its_tree_says(kubespray):
+    text = (kubespray / "roles/kubespray_defaults/vars/main/checksums.yml").read_text()
     assert records.supported(text) == dict(RELEASES[PROVED])

@@ -17,7 +17,7 @@ from components.releases.selection import Release
 from config.stack import read
 from tests.charts.rendering import parsed, run
 from tests.charts.values import join
-from tests.components.releases.conftest import CHARTS
+from tests.components.conftest import CHARTS
 
 KUBERNETES = "1.35.4"
 CATALOGUE = ("certificates", "ingress-public", "ingress-home", "files", "block", "metrics")

@@ -69,7 +69,12 @@ def test_a_hook_is_answered_while_every_thread_of_the_event_loop_waits_for_it() 
 def test_a_release_does_not_wait_for_the_repair_of_another() -> None:
     other = {**INPUTS, "name": "notes"}
     assert "--apart applications/notes" in hooks.repairing("create", other)[0]
-    assert "--apart applications/plex" in hooks.asking(INPUTS)[0]
+    assert "--apart applications/plex" in hooks.asking(INPUTS, [])[0]
+
+
+def test_who_else_is_called_like_a_release_that_failed_is_told_to_who_looks_for_the_reason() -> None:
+    names = ["applications/plex", "applications/plex-two", "applications/plexus", "applications/notes", "other/plex-three"]
+    assert hooks.asking(INPUTS, names)[0].endswith("releases/why applications plex 420 plex-two")
 
 
 def test_nothing_to_do_is_not_worth_a_word() -> None:
@@ -132,7 +137,7 @@ def test_a_failure_is_explained_by_what_the_cluster_said_and_never_tried_again(r
         nothing = pulumi.Output.from_input("")
         known = pulumi.Output.from_input({"absis": target("absis").document()})
         cluster = Cluster(nothing, pulumi.ComponentResource("a:b:C", "c"), ["absis"], known)
-        pulumi.Output.from_input(hooks.failed("why", cluster).callback(about)).apply(ended.append)
+        pulumi.Output.from_input(hooks.failed("why", cluster, ["applications/plex"]).callback(about)).apply(ended.append)
 
     run(program)
     assert asked[0].endswith("releases/why applications plex 420") and ended == [False]

@@ -15,7 +15,7 @@ from components.storage.access import VOLUMES
 from config.stack import read
 from rehearsal.kubernetes import install
 from tests.charts.rendering import one
-from tests.components.releases.conftest import CHARTS
+from tests.components.conftest import CHARTS
 from tests.components.releases.official import (
     CATALOGUE,
     complaints,

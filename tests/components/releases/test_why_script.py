@@ -33,7 +33,9 @@ def event(name: str = "plex-7d", message: str = "no such image", ago: float = 10
 
 @pytest.fixture
 def why(tmp_path: Path) -> Why:
-    def ran(*events: dict[str, Any], status: int = 0) -> subprocess.CompletedProcess[str]:
+    def ran(
+        *events: dict[str, Any], status: int = 0, release: str = "plex", others: tuple[str, ...] = ()
+    ) -> subprocess.CompletedProcess[str]:
         (tmp_path / "events.json").write_text(json.dumps({"items": events}))
         kubectl = tmp_path / "kubectl"
         kubectl.write_text(
@@ -41,7 +43,8 @@ def why(tmp_path: Path) -> Why:
         )
         kubectl.chmod(0o755)
         env = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
-        return subprocess.run([sys.executable, SCRIPT, "applications", "plex", "300"], capture_output=True, text=True, env=env, check=False)
+        line = [sys.executable, SCRIPT, "applications", release, "300", *others]
+        return subprocess.run(line, capture_output=True, text=True, env=env, check=False)
 
     return ran
 
@@ -49,6 +52,13 @@ def why(tmp_path: Path) -> Why:
 def test_what_was_said_of_the_release_s_own_objects_is_told(why: Why) -> None:
     said = why(event(), event("plex", "no node fits"), event("plexus-1", "of another"), event("notes-1", "of another")).stdout
     assert "Pod plex-7d: Failed: no such image" in said and "Pod plex: Failed: no node fits" in said and "another" not in said
+
+
+def test_what_was_said_of_a_release_whose_name_goes_on_is_not(why: Why) -> None:
+    events = event(), event("plex-two", "of two"), event("plex-two-7d", "of two"), event("plex-twofold", "its own")
+    lines = why(*events, others=("plex-two",)).stdout.splitlines()
+    assert lines == ["  Pod plex-7d: Failed: no such image", "  Pod plex-twofold: Failed: its own"]
+    assert why(*events, release="plex-two", others=("plex",)).stdout == "  Pod plex-two-7d: Failed: of two\n"
 
 
 def test_what_is_older_than_the_attempt_is_not(why: Why) -> None:

@@ -1,50 +1,39 @@
 """What is built, that a build is whole or not there, and that all that names it names today's."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from rehearsal.addons import install, nginx, notes
 from rehearsal.engine.golang import required
-from rehearsal.engine.problem import EngineProblem
 from rehearsal.machines import supervise
 from rehearsal.machines.addresses import gateway_of
 from rehearsal.machines.spec import Spec
+from tests.rehearsal.builds import a_failed_build_leaves_nothing, fake_go
 
 
 @pytest.fixture
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty one, with an nginx that needs no Debian."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+def cache(cache: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """With an nginx that needs no Debian."""
 
     def make(target: Path) -> None:
         (target / nginx.PROGRAM).parent.mkdir(parents=True)
         (target / nginx.PROGRAM).touch(mode=0o755)
 
     monkeypatch.setattr(nginx, "_make", make)
-    return tmp_path / "cache" / "homelab-rehearsal"
+    return cache
 
 
 @pytest.fixture
 def compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A Go that makes an empty program of each package, notes what it was asked, and knows a module with definitions."""
+    """A Go that knows a module with definitions."""
     module = tmp_path / "module" / "deploy" / "crds"
     module.mkdir(parents=True)
     (module / "some.yaml").write_text("kind: CustomResourceDefinition\n")
     (module / "README.md").touch()
     (module / "some.yaml").chmod(0o444)
-    fake = tmp_path / "go"
-    fake.write_text(
-        f"""#!/bin/sh
-echo "$@" >>{tmp_path}/asked
-if [ "$1" = list ]; then echo {tmp_path}/module; exit; fi
-while [ "$1" != -o ]; do shift; done
-out=$2; shift 2
-for package; do : >"$out${{package##*/}}"; chmod +x "$out${{package##*/}}"; done
-[ ! -e {tmp_path}/broken ]
-"""
-    )
-    fake.chmod(0o755)
+    fake = fake_go(tmp_path, f'if [ "$1" = list ]; then echo {tmp_path}/module; exit; fi')
     monkeypatch.setattr(install, "go", lambda module, cache: fake)
     return fake
 
@@ -60,20 +49,12 @@ def test_a_build_has_every_program_nginx_and_the_definitions_and_the_second_call
 
 
 def test_a_build_that_fails_leaves_nothing_to_be_taken_for_one(cache: Path, compiler: Path) -> None:
-    compiler.with_name("broken").touch()
-    with pytest.raises(EngineProblem):
-        install.ensure()
-    assert not install.complete()
-    assert [path.name for path in (cache / "addons").iterdir() if path.is_dir()] == []
+    a_failed_build_leaves_nothing(install, compiler)
 
 
 def test_other_sources_are_another_build_and_tests_are_no_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = install.key()
-    for source in install.BUILD.rglob("*.*"):
-        copy = tmp_path / "build" / source.relative_to(install.BUILD)
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        copy.write_bytes(source.read_bytes())
-    monkeypatch.setattr(install, "BUILD", tmp_path / "build")
+    monkeypatch.setattr(install, "BUILD", shutil.copytree(install.BUILD, tmp_path / "build"))
     assert install.key() == before
     (tmp_path / "build" / "page" / "main_test.go").touch()
     assert install.key() == before

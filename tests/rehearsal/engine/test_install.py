@@ -19,12 +19,6 @@ def script(path: Path, text: str) -> Path:
     return path
 
 
-@pytest.fixture
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return install.cache_folder()
-
-
 def pulumi(folder: Path, version: str, *, host: bool = True) -> str:
     script(folder / "pulumi", f"echo {version}")
     if host:

@@ -1,34 +1,18 @@
 """What is built, that a build is whole or not there, and that versions agree."""
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 
-from rehearsal.engine.problem import EngineProblem
 from rehearsal.kubernetes import install
-
-
-@pytest.fixture
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return tmp_path / "cache" / "homelab-rehearsal"
+from tests.rehearsal.builds import a_failed_build_leaves_nothing, fake_go
 
 
 @pytest.fixture
 def compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A Go that makes an empty program of each package, and notes what it was asked."""
-    fake = tmp_path / "go"
-    fake.write_text(
-        f"""#!/bin/sh
-echo "$@" >>{tmp_path}/asked
-while [ "$1" != -o ]; do shift; done
-out=$2; shift 2
-for package; do : >"$out${{package##*/}}"; chmod +x "$out${{package##*/}}"; done
-[ ! -e {tmp_path}/broken ]
-"""
-    )
-    fake.chmod(0o755)
+    fake = fake_go(tmp_path, "")
     monkeypatch.setattr(install, "go", lambda module, cache: fake)
     return fake
 
@@ -43,11 +27,7 @@ def test_a_build_has_every_program_and_the_second_call_builds_nothing(cache: Pat
 
 
 def test_a_build_that_fails_leaves_nothing_to_be_taken_for_one(cache: Path, compiler: Path) -> None:
-    compiler.with_name("broken").touch()
-    with pytest.raises(EngineProblem):
-        install.ensure()
-    assert not install.complete()
-    assert [path.name for path in cache.iterdir() if path.is_dir()] == []
+    a_failed_build_leaves_nothing(install, compiler)
 
 
 def test_a_folder_that_lacks_a_program_is_built_anew(cache: Path, compiler: Path) -> None:
@@ -58,11 +38,7 @@ def test_a_folder_that_lacks_a_program_is_built_anew(cache: Path, compiler: Path
 
 def test_other_sources_are_another_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = install.key()
-    for source in install.BUILD.rglob("*.*"):
-        copy = tmp_path / "build" / source.relative_to(install.BUILD)
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        copy.write_bytes(source.read_bytes())
-    monkeypatch.setattr(install, "BUILD", tmp_path / "build")
+    monkeypatch.setattr(install, "BUILD", shutil.copytree(install.BUILD, tmp_path / "build"))
     assert install.key() == before
     (tmp_path / "build" / "pause" / "main.go").write_text("package main\n")
     assert install.key() != before

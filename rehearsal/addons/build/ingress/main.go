@@ -7,7 +7,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"net/http"
 	"os"
 	"os/signal"
 	"reflect"
@@ -16,14 +15,14 @@ import (
 	"syscall"
 	"time"
 
+	"homelab/rehearsal/addons/build/cluster"
+
 	core "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/tools/cache"
-	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/klog/v2"
 )
 
@@ -70,26 +69,16 @@ func pairs(text string) map[string]string {
 }
 
 func run(ctx context.Context, kubeconfig, class string, defaults map[string]string, port int, server *Nginx) error {
-	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
+	client, err := cluster.Client(kubeconfig)
 	if err != nil {
 		return err
 	}
-	client, err := kubernetes.NewForConfig(config)
-	if err != nil {
-		return err
-	}
-	changed := make(chan struct{}, 1)
-	look, err := watch(ctx, client, func() {
-		select {
-		case changed <- struct{}{}:
-		default:
-		}
-	})
+	look, changed, err := watch(ctx, client)
 	if err != nil {
 		return err
 	}
 	var ready atomic.Bool
-	go answer(ctx, port, func() bool { return ready.Load() && server.Listens() })
+	go cluster.Answer(ctx, fmt.Sprintf(":%d", port), "/nginx-ready", "nginx does not serve yet", func() bool { return ready.Load() && server.Listens() })
 	defer server.Stop(goodbye)
 	var served *Model
 	var said []string
@@ -122,32 +111,16 @@ func run(ctx context.Context, kubeconfig, class string, defaults map[string]stri
 	}
 }
 
-// watch gives a function that reads the cluster from the caches, which are filled when this returns.
-func watch(ctx context.Context, client kubernetes.Interface, tell func()) (func() Cluster, error) {
+// watch gives a function that reads the cluster from the caches, which are filled when this returns, and what has an entry after news.
+func watch(ctx context.Context, client kubernetes.Interface) (func() Cluster, <-chan struct{}, error) {
 	all := informers.NewSharedInformerFactory(client, 0)
 	pairs := informers.NewSharedInformerFactoryWithOptions(client, 0, informers.WithTweakListOptions(func(options *metav1.ListOptions) {
 		options.FieldSelector = fields.OneTermEqualSelector("type", string(core.SecretTypeTLS)).String()
 	}))
 	ingresses, services := all.Networking().V1().Ingresses(), all.Core().V1().Services()
 	slices, secrets := all.Discovery().V1().EndpointSlices(), pairs.Core().V1().Secrets()
-	for _, informer := range []cache.SharedIndexInformer{ingresses.Informer(), services.Informer(), slices.Informer(), secrets.Informer()} {
-		_, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
-			AddFunc:    func(any) { tell() },
-			UpdateFunc: func(_, _ any) { tell() },
-			DeleteFunc: func(any) { tell() },
-		})
-		if err != nil {
-			return nil, err
-		}
-	}
-	for _, factory := range []informers.SharedInformerFactory{all, pairs} {
-		factory.Start(ctx.Done())
-		for kind, synced := range factory.WaitForCacheSync(ctx.Done()) {
-			if !synced {
-				return nil, fmt.Errorf("the API does not list %s", kind)
-			}
-		}
-	}
+	changed, err := cluster.Watch(ctx, []informers.SharedInformerFactory{all, pairs},
+		ingresses.Informer(), services.Informer(), slices.Informer(), secrets.Informer())
 	return func() Cluster {
 		var found Cluster
 		found.Ingresses, _ = ingresses.Lister().List(labels.Everything())
@@ -155,20 +128,5 @@ func watch(ctx context.Context, client kubernetes.Interface, tell func()) (func(
 		found.Slices, _ = slices.Lister().List(labels.Everything())
 		found.Secrets, _ = secrets.Lister().List(labels.Everything())
 		return found
-	}, nil
-}
-
-func answer(ctx context.Context, port int, ready func() bool) {
-	mux := http.NewServeMux()
-	mux.HandleFunc("/nginx-ready", func(answer http.ResponseWriter, _ *http.Request) {
-		if !ready() {
-			http.Error(answer, "nginx does not serve yet", http.StatusServiceUnavailable)
-		}
-	})
-	server := &http.Server{Addr: fmt.Sprintf(":%d", port), Handler: mux, ReadHeaderTimeout: 10 * time.Second}
-	context.AfterFunc(ctx, func() { _ = server.Close() })
-	if err := server.ListenAndServe(); err != http.ErrServerClosed {
-		klog.ErrorS(err, "/nginx-ready does not answer")
-		os.Exit(1)
-	}
+	}, changed, err
 }

@@ -8,14 +8,14 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"fmt"
-	"net/http"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"homelab/rehearsal/addons/build/cluster"
 
 	core "k8s.io/api/core/v1"
 	storage "k8s.io/api/storage/v1"
@@ -25,8 +25,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/tools/cache"
-	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/klog/v2"
 )
 
@@ -64,40 +62,18 @@ func main() {
 }
 
 func (p *provisioner) run(ctx context.Context, kubeconfig, listen string) error {
-	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
-	if err != nil {
-		return err
-	}
-	if p.client, err = kubernetes.NewForConfig(config); err != nil {
+	var err error
+	if p.client, err = cluster.Client(kubeconfig); err != nil {
 		return err
 	}
 	factory := informers.NewSharedInformerFactory(p.client, 0)
 	classes, claims, volumes := factory.Storage().V1().StorageClasses(), factory.Core().V1().PersistentVolumeClaims(), factory.Core().V1().PersistentVolumes()
-	changed := make(chan struct{}, 1)
-	for _, informer := range []cache.SharedIndexInformer{classes.Informer(), claims.Informer(), volumes.Informer()} {
-		tell := func() {
-			select {
-			case changed <- struct{}{}:
-			default:
-			}
-		}
-		_, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
-			AddFunc:    func(any) { tell() },
-			UpdateFunc: func(_, _ any) { tell() },
-			DeleteFunc: func(any) { tell() },
-		})
-		if err != nil {
-			return err
-		}
-	}
-	factory.Start(ctx.Done())
-	for kind, synced := range factory.WaitForCacheSync(ctx.Done()) {
-		if !synced {
-			return fmt.Errorf("the API does not list %s", kind)
-		}
+	changed, err := cluster.Watch(ctx, []informers.SharedInformerFactory{factory}, classes.Informer(), claims.Informer(), volumes.Informer())
+	if err != nil {
+		return err
 	}
 	var able atomic.Bool
-	go answer(ctx, listen, &able)
+	go cluster.Answer(ctx, listen, "/readyz", "the file system cannot be written to", able.Load)
 	for ticker := time.NewTicker(every); ; {
 		able.Store(p.mounted() == nil)
 		ours := map[string]*storage.StorageClass{}
@@ -229,19 +205,4 @@ func name(claim *core.PersistentVolumeClaim) string {
 		return ""
 	}
 	return *claim.Spec.StorageClassName
-}
-
-func answer(ctx context.Context, listen string, able *atomic.Bool) {
-	mux := http.NewServeMux()
-	mux.HandleFunc("/readyz", func(answer http.ResponseWriter, _ *http.Request) {
-		if !able.Load() {
-			http.Error(answer, "the file system cannot be written to", http.StatusServiceUnavailable)
-		}
-	})
-	server := &http.Server{Addr: listen, Handler: mux, ReadHeaderTimeout: 10 * time.Second}
-	context.AfterFunc(ctx, func() { _ = server.Close() })
-	if err := server.ListenAndServe(); err != http.ErrServerClosed {
-		klog.ErrorS(err, "/readyz does not answer")
-		os.Exit(1)
-	}
 }

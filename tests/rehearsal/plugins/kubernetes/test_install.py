@@ -1,6 +1,7 @@
 """What is built, that a build is whole or not there, and that versions agree."""
 
 import re
+import shutil
 from importlib import metadata
 from pathlib import Path
 
@@ -8,34 +9,21 @@ import pytest
 
 from rehearsal.engine.problem import EngineProblem
 from rehearsal.plugins.kubernetes import install
-
-
-@pytest.fixture
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return tmp_path / "cache" / "homelab-rehearsal"
+from tests.rehearsal.builds import a_failed_build_leaves_nothing, fake_go
 
 
 @pytest.fixture
 def compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A Go that has the provider's documents, makes an empty program of each package, and notes what it was asked."""
+    """A Go that has the provider's documents, and builds only where they are."""
     documents = tmp_path / "module" / "cmd" / install.PLUGIN
     documents.mkdir(parents=True)
     for document in install.DOCUMENTS:
         documents.joinpath(document).write_text("{}")
-    fake = tmp_path / "go"
-    fake.write_text(
-        f"""#!/bin/sh
-echo "$@" >>{tmp_path}/asked
-[ "$1" = mod ] && echo '{{"Dir": "{tmp_path}/module"}}' && exit
-[ -e {install.PLUGIN}/schema.json ] && [ -e {install.PLUGIN}/terraform-mapping.json ] || exit 1
-while [ "$1" != -o ]; do shift; done
-out=$2; shift 2
-for package; do : >"$out${{package##*/}}"; chmod +x "$out${{package##*/}}"; done
-[ ! -e {tmp_path}/broken ]
-"""
+    fake = fake_go(
+        tmp_path,
+        f"""[ "$1" = mod ] && echo '{{"Dir": "{tmp_path}/module"}}' && exit
+[ -e {install.PLUGIN}/schema.json ] && [ -e {install.PLUGIN}/terraform-mapping.json ] || exit 1""",
     )
-    fake.chmod(0o755)
     monkeypatch.setattr(install, "go", lambda module, cache: fake)
     return fake
 
@@ -50,11 +38,7 @@ def test_a_build_has_both_programs_apart_and_the_second_call_builds_nothing(cach
 
 
 def test_a_build_that_fails_leaves_nothing_to_be_taken_for_one(cache: Path, compiler: Path) -> None:
-    compiler.with_name("broken").touch()
-    with pytest.raises(EngineProblem):
-        install.ensure()
-    assert not install.complete()
-    assert [path.name for path in cache.iterdir() if path.is_dir()] == []
+    a_failed_build_leaves_nothing(install, compiler)
 
 
 def test_sources_that_cannot_be_had_are_named_with_the_reason(cache: Path, compiler: Path) -> None:
@@ -72,11 +56,7 @@ def test_other_sources_another_label_or_another_command_line_are_another_build(t
     with monkeypatch.context() as patched:
         patched.setattr(install, "LABEL", "4.35.0")
         assert install.key().startswith("4.35.0-")
-    for source in ("go.mod", "go.sum", f"{install.PLUGIN}/main.go"):
-        copy = tmp_path / "build" / source
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        copy.write_bytes((install.BUILD / source).read_bytes())
-    monkeypatch.setattr(install, "BUILD", tmp_path / "build")
+    monkeypatch.setattr(install, "BUILD", shutil.copytree(install.BUILD, tmp_path / "build"))
     assert install.key() == before
     tmp_path.joinpath("build", install.PLUGIN, "main.go").write_text("package main\n")
     assert install.key() != before
