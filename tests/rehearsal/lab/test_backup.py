@@ -102,8 +102,7 @@ def test_no_passphrase_shows_in_a_command_line_or_an_environment_while_borg_runs
     for name in ("absis", "nimbus"):
         phrases = lab.inside(name, "sh", "-c", "cat /etc/homelab/backup/passphrases/*").stdout.split()
         assert lab.inside(name, "sh", "-c", "head -c 80000000 /dev/urandom >/home/tried/noise").returncode == 0
-        assert lab.inside(name, "systemctl", "start", "--no-block", vault.UNIT).returncode == 0
-        vault.await_storing(lab, name)
+        vault.begin(lab, name)
         shown = lab.inside(name, "sh", "-c", "cat /proc/*/cmdline /proc/*/environ 2>/dev/null | tr '\\0' ' '").stdout
         assert "borg" in shown and not [phrase for phrase in phrases if phrase in shown]
         vault.back_up(lab, name)  # waits for the end of the one that runs, or does another

@@ -78,8 +78,7 @@ def test_a_bit_that_flips_in_a_repository_is_found_by_verify(lab: Lab, name: str
 @pytest.mark.parametrize("name", ["absis", "nimbus"])
 def test_a_backup_that_a_power_cut_ended_leaves_no_lock_that_stays(lab: Lab, name: str) -> None:
     assert lab.inside(name, "sh", "-c", NOISE).returncode == 0
-    assert lab.inside(name, "systemctl", "start", "--no-block", UNIT).returncode == 0
-    vault.await_storing(lab, name)
+    vault.begin(lab, name)
     machine.kill(lab.machine(name))
     assert lab.inside("leviathan", "test", "-d", f"{FOLDER}/{name}/lock.exclusive").returncode == 0
     machine.boot(lab.machine(name))
@@ -94,8 +93,7 @@ def test_a_backup_that_a_power_cut_ended_leaves_no_lock_that_stays(lab: Lab, nam
 def test_a_home_machine_that_loses_its_power_while_it_takes_a_backup_in_does_not_hold_the_next(lab: Lab) -> None:
     """The VPS comes to the other one, and waits there until the file system has given the dead one up: not for the unit's own next try."""
     assert lab.inside("nimbus", "sh", "-c", NOISE).returncode == 0
-    assert lab.inside("nimbus", "systemctl", "start", "--no-block", UNIT).returncode == 0
-    vault.await_storing(lab, "nimbus")
+    vault.begin(lab, "nimbus")
     machine.kill("leviathan")  # the first that is asked
     state = ("systemctl", "show", "-P", "SubState", UNIT)  # it waits for its next try then, or has failed
     wait_until(lambda: lab.inside("nimbus", *state).stdout.strip() != "start", 300, lambda: "it does not notice")
