@@ -99,6 +99,11 @@ def test_the_report_says_who_stores_what_by_which_way_when_and_for_how_long(dev:
     assert "3 daily, 2 weekly, 1 monthly; pruned by leviathan or absis" in said and "every 6h, 8 stay" in said
 
 
+def test_what_is_always_left_out_is_told_with_what_is_by_configuration() -> None:
+    said = text(planned(excludes=("/var/lib/scratch",)))
+    assert all(what in said for what in ("/var/lib/scratch, ", "/mnt and /media", "FUSE", ".nobackup", "CACHEDIR.TAG"))
+
+
 def test_what_is_not_backed_up_is_told() -> None:
     said = planned(machines=("leviathan",), clients=(), quota=None)
     assert any("Not backed up: absis, nimbus, laptop." in line for line in said.warnings)
