@@ -4,9 +4,10 @@ import json
 
 import pytest
 
-from components.backup.plan import UID, BackupPlan
+from components.backup.plan import DIRECTORY, UID, BackupPlan
 from components.backup.report import document, text
 from components.plan import plan
+from config.applications import Mount
 from config.backup import Backup
 from config.load import read
 from config.model import Homelab
@@ -108,6 +109,15 @@ def test_what_is_not_backed_up_is_told() -> None:
     said = planned(machines=("leviathan",), clients=(), quota=None)
     assert any("Not backed up: absis, nimbus, laptop." in line for line in said.warnings)
     assert any("No quota" in line for line in said.warnings) and any("(apps, media) is in no backup" in line for line in said.warnings)
+
+
+def test_an_application_that_may_read_the_backups_is_warned_of() -> None:
+    homelab = read("dev")
+    told = {"path": f"{DIRECTORY}/etcd", "mountPath": "/copies"}
+    plex = homelab.applications["plex"].model_copy(update={"mounts": (Mount.model_validate(told),)})
+    found = plan(homelab.model_copy(update={"applications": {**homelab.applications, "plex": plex}})).backup.warnings
+    assert any(line.startswith("plex may read backups/etcd: the backups.") for line in found)
+    assert not any("may read" in line for line in planned().warnings)
 
 
 def test_without_a_schedule_there_is_nothing() -> None:
