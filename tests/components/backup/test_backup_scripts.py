@@ -278,6 +278,32 @@ def test_what_is_no_archive_is_told_with_those_that_are(modules, wanted, said):
         modules.archives.choose({"3": LIST["3"]}, "latest")
 
 
+MORNING = datetime(2026, 1, 30, 12).timestamp()
+
+
+@pytest.mark.parametrize(("wanted", "name"), [("2026-01-30", "m-1"), ("m-1", "m-1"), ("m-2", "m-2")])
+def test_a_system_is_restored_from_before_its_installation_or_by_an_exact_name(modules, wanted, name):
+    assert modules.archives.of_before(LIST, wanted, MORNING) == name
+    assert modules.archives.of_before(LIST, "latest", float("inf")) == "m-2"
+
+
+@pytest.mark.parametrize("wanted", ["latest", "2026-01-31"])
+def test_the_empty_system_that_was_backed_up_at_night_does_not_pass_for_the_lost_one(modules, wanted):
+    with pytest.raises(modules.toolkit.Problem, match=r"m-2, which the installation .* from before it there are m-1. `backup/list`"):
+        modules.archives.of_before(LIST, wanted, MORNING)
+    with pytest.raises(modules.toolkit.Problem, match="from before it there is none"):
+        modules.archives.of_before(LIST, wanted, 0)
+
+
+def test_since_when_an_installation_is_backed_up_is_noted_once(modules, tmp_path):
+    places = modules.toolkit.Places(tmp_path)
+    assert modules.installation.since(places) == float("inf")
+    modules.installation.note(places)
+    first = modules.installation.since(places)
+    modules.installation.note(places)
+    assert modules.installation.since(places) == first < float("inf") and modules.system.stays("var/lib/homelab/installed.json")
+
+
 def test_nothing_begins_when_backups_are_nearly_full_and_the_way_out_is_told(modules):
     assert modules.room.full({"used": 90, "most": 100}) == "" and modules.room.full({"used": 5, "most": 0}) == ""
     assert "homelab:backup.quota" in modules.room.full({"used": 95_100_000_000, "most": 100_000_000_000})
