@@ -36,7 +36,8 @@ def document(plan: BackupPlan) -> dict[str, Any]:
 
 
 def _head(plan: BackupPlan) -> str:
-    return f"Backups by Borg, encrypted, at {plan.folder}: NOT OFF SITE"
+    plain = "etcd's snapshots and the manifests" if plan.snapshotters else "the manifests"
+    return f"Backups by Borg at {plan.folder}, encrypted but for {plain}: NOT OFF SITE"
 
 
 def _members(plan: BackupPlan) -> str:

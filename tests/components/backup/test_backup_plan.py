@@ -1,6 +1,7 @@
 """The backups as planned: who by which way, what each script is told, and what people are told."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -98,6 +99,11 @@ def test_the_report_says_who_stores_what_by_which_way_when_and_for_how_long(dev:
     said = text(dev)
     assert "by SSH over the mesh to leviathan or absis, can only add" in said and "by its mount" in said
     assert "3 daily, 2 weekly, 1 monthly; pruned by leviathan or absis" in said and "every 6h, 8 stay" in said
+
+
+def test_the_report_says_what_is_not_encrypted(dev: BackupPlan) -> None:
+    assert "encrypted but for etcd's snapshots and the manifests" in text(dev).splitlines()[0]
+    assert "encrypted but for the manifests" in text(replace(dev, snapshotters=())).splitlines()[0]
 
 
 def test_what_is_always_left_out_is_told_with_what_is_by_configuration() -> None:
