@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from components.backup.plan import DIRECTORY, SNAPSHOTS
+from components.backup.warnings import among
 from components.storage.capacity import capacity
 from components.storage.layout import layout
 from components.storage.units import tb
@@ -21,7 +22,7 @@ def check(homelab: Homelab) -> list[Problem]:
     """Every contradiction, a rule after the other."""
     if homelab.backup.schedule is None:
         return [*_without(homelab)]
-    rules = (_place, _machines, _clients, _keep, _quota, _images)
+    rules = (_place, _machines, _clients, _keep, _quota, _images, _applications)
     return [problem for rule in rules for problem in rule(homelab)]
 
 
@@ -89,3 +90,16 @@ def _images(homelab: Homelab) -> Iterator[Problem]:
         if said and said.vultr and said.vultr.image == TOO_OLD:
             remedy = "take another image (a change means another machine), or name the others under homelab:backup.machines"
             yield Problem(f"homelab:machines.{name}.vultr.image", f"{TOO_OLD} has a Borgmatic that is too old", remedy)
+
+
+def _applications(homelab: Homelab) -> Iterator[Problem]:
+    """A pod is root before it becomes anybody, and what is its data is given to it with all that lies below."""
+    for name, said in homelab.applications.items():
+        path, there = f"homelab:applications.{name}", "is where all backups are"
+        if said.data and said.data.path and among(said.data.path):
+            message = f"{said.data.path} {there}: they would be given to this application"
+            yield Problem(f"{path}.data.path", message, f"give it a folder of its own, for example apps/{name}")
+        for index, mount in enumerate(said.mounts):
+            if among(mount.path) and not mount.read_only:
+                message = f"{mount.path} {there}: this application could delete them"
+                yield Problem(f"{path}.mounts[{index}].path", message, "mount another folder, or take readOnly: false away")

@@ -8,6 +8,12 @@ from tabulate import tabulate
 from components.backup.plan import BackupPlan, Member
 from components.storage.units import tb
 
+NEVER = (
+    "/tmp", "/var/tmp", "all below /mnt and /media", "what is mounted and no disk of Linux's (NTFS, FUSE, network)", "caches",
+    "folders with .nobackup or CACHEDIR.TAG", "Ceph's and Kubernetes' own (docs/how-to/backups.md has the list)",
+)  # fmt: skip
+"""In short: `scripts/sources.py` and `manifest.py` know it exactly."""
+
 
 def text(plan: BackupPlan) -> str:
     """Who stores what where, when and how long; then warnings. Empty without backups."""
@@ -30,7 +36,8 @@ def document(plan: BackupPlan) -> dict[str, Any]:
 
 
 def _head(plan: BackupPlan) -> str:
-    return f"Backups by Borg, encrypted, at {plan.folder}: NOT OFF SITE"
+    plain = "etcd's snapshots and the manifests" if plan.snapshotters else "the manifests"
+    return f"Backups by Borg at {plan.folder}, encrypted but for {plain}: NOT OFF SITE"
 
 
 def _members(plan: BackupPlan) -> str:
@@ -56,7 +63,7 @@ def _facts(plan: BackupPlan) -> str:
         ["checks", checks],
         ["room", f"{tb(said.quota)}, and nothing begins above 95 % of it" if said.quota else "no quota"],
         ["over the mesh", f"at most {said.limits.upload} a second"],
-        ["left out", f"{', '.join(said.excludes)}, and what always is" if said.excludes else "what always is"],
+        ["left out", ", ".join([*said.excludes, *NEVER])],
     ]
     if plan.snapshotters:
         often = f"every {said.snapshots.every}, {said.snapshots.keep} stay"

@@ -6,6 +6,9 @@ from components.storage.plan import StoragePlan
 from config.backup import subjects
 from config.model import Homelab
 
+OURS = "backups"
+"""What `DIRECTORY` in plan.py is, which imports this module."""
+
 OFF_SITE = (
     "ONE CephFS IS NOT OFF SITE: all backups lie on the disks of {hosts} at {sites}, beside what they are copies of. Fire, theft, "
     "lightning, a fault of Ceph or root's hand on one home machine takes both. Keep another copy elsewhere."
@@ -14,7 +17,14 @@ OFF_SITE = (
 
 def warnings(homelab: Homelab, storage: StoragePlan, snapshotters: Sequence[str]) -> Sequence[str]:
     """A sentence or two each; of a configuration with backups."""
-    return [*_one_place(homelab, storage), *_not_in(homelab, storage), *_quota(homelab), *_left_out(homelab), *_etcd(homelab, snapshotters)]
+    return [
+        *_one_place(homelab, storage),
+        *_not_in(homelab, storage),
+        *_quota(homelab),
+        *_left_out(homelab),
+        *_etcd(homelab, snapshotters),
+        *_read(homelab),
+    ]
 
 
 def _one_place(homelab: Homelab, storage: StoragePlan) -> Iterator[str]:
@@ -25,7 +35,7 @@ def _one_place(homelab: Homelab, storage: StoragePlan) -> Iterator[str]:
 
 def _not_in(homelab: Homelab, storage: StoragePlan) -> Iterator[str]:
     files = homelab.storage.filesystem
-    others = [name for name in files.directories if name != "backups"] if files else []
+    others = [name for name in files.directories if name != OURS] if files else []
     if others:
         yield f"What lies on the shared file system itself ({', '.join(others)}) is in no backup: these are of the machines' own disks."
 
@@ -47,3 +57,18 @@ def _etcd(homelab: Homelab, snapshotters: Sequence[str]) -> Iterator[str]:
         yield "No own machine of the control plane has the shared file system: etcd's data is not copied to it."
     elif snapshotters and not homelab.kubernetes.encrypt_secrets:
         yield "etcd's snapshots hold the cluster's Secrets as they are, for root at home to read: homelab:kubernetes.encryptSecrets."
+
+
+def _read(homelab: Homelab) -> Iterator[str]:
+    """`check` refuses those that may write."""
+    for name, said in homelab.applications.items():
+        if paths := [mount.path for mount in said.mounts if among(mount.path)]:
+            yield (
+                f"{name} may read {', '.join(paths)}: the backups. Repositories are encrypted; etcd's snapshots with the cluster's keys, "
+                "and the manifests with the name of every file, are not. Whoever breaks into it has them."
+            )
+
+
+def among(path: str) -> bool:
+    """Whether a path on the shared file system is in the folder of all backups."""
+    return path.split("/")[0] == OURS

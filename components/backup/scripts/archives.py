@@ -26,7 +26,7 @@ def moment(text: str) -> float:
 
 def choose(known: Mapping[str, tuple[str, float]], wanted: str) -> str:
     """The name of an archive: itself, `latest`, or a date (2026-01-31, 2026-01-31T18:00): the last one that was made before its end."""
-    names = [name for name, _ in known.values() if not name.endswith(".checkpoint") and ".checkpoint." not in name]
+    names = [name for name, _ in known.values() if _whole(name)]
     if not names:
         raise Problem("there is no archive yet")
     if wanted == "latest":
@@ -41,3 +41,20 @@ def choose(known: Mapping[str, tuple[str, float]], wanted: str) -> str:
     if not before:
         raise Problem(f"no archive is as old as {wanted}; the oldest is {names[0]}")
     return before[-1]
+
+
+def of_before(known: Mapping[str, tuple[str, float]], wanted: str, since: float) -> str:
+    """`choose`, for a machine that is to become what it was: what its installation of now has made, only by its own name."""
+    name = choose(known, wanted)
+    older = [one for one, when in known.values() if when < since and _whole(one)]
+    if name == wanted or name in older:
+        return name
+    there = f"from before it there are {', '.join(older[-5:])}" if older else "from before it there is none"
+    raise Problem(
+        f"{wanted} is {name}, which the installation that is on this machine now has made itself: perhaps of an empty system. "
+        f"Give the name of the archive that you mean; {there}. `backup/list` has them all"
+    )
+
+
+def _whole(name: str) -> bool:
+    return not name.endswith(".checkpoint") and ".checkpoint." not in name

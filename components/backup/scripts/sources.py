@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 LOCAL = {"bcachefs", "btrfs", "exfat", "ext2", "ext3", "ext4", "f2fs", "jfs", "reiserfs", "vfat", "xfs", "zfs"}
+SUBVOLUMES = {"bcachefs", "btrfs"}
 
 ALWAYS = (
     "/dev", "/proc", "/run", "/sys", "/tmp", "/var/tmp", "/mnt", "/media", "/srv", "/lost+found", "/swapfile", "/swap.img",
@@ -33,30 +35,68 @@ def _all(pattern: str) -> list[str]:
 def excludes(mountinfo: str, more: Iterable[str]) -> list[str]:
     """Everything that is left out. /srv is the machine's own; what is mounted below it is not."""
     ours = [path for path in ALWAYS if path != "/srv"]
-    mounted = [where for where, _, _, kind in mounts(mountinfo) if where.startswith("/srv/") and kind not in LOCAL]
+    mounted = [one.where for one in mounts(mountinfo) if one.where.startswith("/srv/") and one.kind not in LOCAL]
     return sorted({*ours, *mounted, *more})
 
 
-def mounts(mountinfo: str) -> Sequence[tuple[str, str, str, str]]:
-    """(where, device number, folder of it, kind) of each mount, as /proc/self/mountinfo has them."""
-    found = []
+@dataclass(frozen=True)
+class Mount:
+    """`device`: its number; `folder`: of that file system, which is to be seen at `where`."""
+
+    where: str
+    device: str
+    folder: str
+    kind: str
+
+
+def mounts(mountinfo: str) -> Sequence[Mount]:
+    """As /proc/self/mountinfo has them; of several at one place the last, which hides the others."""
+    found = {}
     for line in filter(None, mountinfo.splitlines()):
         before, _, after = line.partition(" - ")
         _, _, device, folder, where = before.split()[:5]
-        found.append((_plain(where), device, folder, after.split()[0]))
-    return found
+        found[_plain(where)] = Mount(_plain(where), device, _plain(folder), after.split()[0])
+    return [*found.values()]
 
 
 def sources(mountinfo: str, left_out: Iterable[str]) -> list[str]:
     """/ and every other local file system of the machine, each once: what is bound to a second place is stored at its first."""
-    out = [*left_out]
-    seen = {device for where, device, _, _ in mounts(mountinfo) if where == "/"}
+    out, every = [*left_out], mounts(mountinfo)
+    walked = [one for one in every if one.where == "/"]
     chosen = ["/"]
-    for where, device, _, kind in mounts(mountinfo):
-        if kind in LOCAL and device not in seen and where != "/" and not any(below(where, path) for path in out):
-            seen.add(device)
-            chosen.append(where)
+    # Whole file systems first: folders of theirs that are bound elsewhere are then seen to be in them.
+    for one in sorted(every, key=lambda one: len(Path(one.folder).parts)):
+        if one.where == "/" or one.kind not in LOCAL or any(below(one.where, path) for path in out):
+            continue
+        if _over(one.where, every) in walked and _same(one, _over(one.where, every)):
+            walked.append(one)  # Borg goes into it by itself
+        elif not any(_within(one, other, every, out) for other in walked):
+            walked.append(one)
+            chosen.append(one.where)
     return chosen
+
+
+def _same(one: Mount, other: Mount) -> bool:
+    """Whether what is mounted there is for Borg, which asks stat(2), one file system. All subvolumes have one number in mountinfo, and
+    each another one in stat."""
+    return one.device == other.device and one.kind not in SUBVOLUMES
+
+
+def _over(path: str, every: Iterable[Mount]) -> Mount | None:
+    """The mount that a path's folder is in."""
+    above = [one for one in every if below(path, one.where) and path != one.where]
+    return max(above, key=lambda one: len(one.where), default=None)
+
+
+def _within(one: Mount, other: Mount, every: Sequence[Mount], out: Iterable[str]) -> bool:
+    """Whether all of it is stored with the other one: it lies in that folder, nothing is mounted over it there, and it is not left out."""
+    if one.kind in SUBVOLUMES:
+        return (one.device, one.folder) == (other.device, other.folder)
+    if one.device != other.device or not below(one.folder, other.folder):
+        return False
+    place = str(Path(other.where) / Path(one.folder).relative_to(other.folder))
+    reached = place == other.where or (_over(place, every) == other and all(place != mount.where for mount in every))
+    return reached and not any(below(place, path) for path in out)
 
 
 def below(path: str, folder: str) -> bool:

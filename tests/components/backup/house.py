@@ -1,7 +1,7 @@
 """Two machines that are namespaces of this host: `home` has the folder of all backups, `away` comes to it by SSH. Real Borg, real sshd.
 
 Each has its own /etc, /var/lib, /root, /run and host name; of the rest they see this host. systemd is not there: `systemctl` and its
-likes say yes to everything.
+likes say yes to everything, and `systemd-run` puts its command into a session of its own.
 """
 
 import json
@@ -23,6 +23,16 @@ SHARED = Path("/srv/archive")
 FOLDER = f"{SHARED}/backups"
 TOOLS = "/usr/local/lib/homelab/backup"
 YES = "#!/bin/sh\nexit 0\n"
+SYSTEMD_RUN = """#!/bin/sh
+while :; do
+    case $1 in
+    --property=StandardError=append:*) log=${1#*append:}; shift ;;
+    --*) shift ;;
+    *) break ;;
+    esac
+done
+setsid "$@" </dev/null >>"${log:-/dev/null}" 2>&1 &
+"""
 STORED = {"/": ("root", "etc", "var"), "/var": ("lib",)}
 """Folder -> what of it is a machine's own. Of this host nothing is stored."""
 
@@ -94,7 +104,9 @@ def machine(root: Path, name: str, shared: Path | None) -> Machine:
         )
     for command in ("systemctl", "systemd-analyze", "journalctl", "apt-get"):
         (here / "bin" / command).write_text(YES)
-        (here / "bin" / command).chmod(0o755)
+    (here / "bin/systemd-run").write_text(SYSTEMD_RUN)
+    for command in (here / "bin").iterdir():
+        command.chmod(0o755)
     return Machine(name, here, shared)
 
 

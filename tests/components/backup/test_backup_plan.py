@@ -1,12 +1,14 @@
 """The backups as planned: who by which way, what each script is told, and what people are told."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
-from components.backup.plan import UID, BackupPlan
+from components.backup.plan import DIRECTORY, UID, BackupPlan
 from components.backup.report import document, text
 from components.plan import plan
+from config.applications import Mount
 from config.backup import Backup
 from config.load import read
 from config.model import Homelab
@@ -99,10 +101,29 @@ def test_the_report_says_who_stores_what_by_which_way_when_and_for_how_long(dev:
     assert "3 daily, 2 weekly, 1 monthly; pruned by leviathan or absis" in said and "every 6h, 8 stay" in said
 
 
+def test_the_report_says_what_is_not_encrypted(dev: BackupPlan) -> None:
+    assert "encrypted but for etcd's snapshots and the manifests" in text(dev).splitlines()[0]
+    assert "encrypted but for the manifests" in text(replace(dev, snapshotters=())).splitlines()[0]
+
+
+def test_what_is_always_left_out_is_told_with_what_is_by_configuration() -> None:
+    said = text(planned(excludes=("/var/lib/scratch",)))
+    assert all(what in said for what in ("/var/lib/scratch, ", "/mnt and /media", "FUSE", ".nobackup", "CACHEDIR.TAG"))
+
+
 def test_what_is_not_backed_up_is_told() -> None:
     said = planned(machines=("leviathan",), clients=(), quota=None)
     assert any("Not backed up: absis, nimbus, laptop." in line for line in said.warnings)
     assert any("No quota" in line for line in said.warnings) and any("(apps, media) is in no backup" in line for line in said.warnings)
+
+
+def test_an_application_that_may_read_the_backups_is_warned_of() -> None:
+    homelab = read("dev")
+    told = {"path": f"{DIRECTORY}/etcd", "mountPath": "/copies"}
+    plex = homelab.applications["plex"].model_copy(update={"mounts": (Mount.model_validate(told),)})
+    found = plan(homelab.model_copy(update={"applications": {**homelab.applications, "plex": plex}})).backup.warnings
+    assert any(line.startswith("plex may read backups/etcd: the backups.") for line in found)
+    assert not any("may read" in line for line in planned().warnings)
 
 
 def test_without_a_schedule_there_is_nothing() -> None:

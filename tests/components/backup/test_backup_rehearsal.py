@@ -317,6 +317,13 @@ def test_a_restored_system_leaves_out_exactly_what_stays(house: House) -> None:
     assert house.home.run("python3", "-c", SYSTEM).stdout == "[]\n"
 
 
+def test_a_system_is_not_restored_from_what_the_new_one_has_stored_meanwhile(house: House, one: Machine) -> None:
+    one.do("run")
+    refused = one.do("restore-system", "latest", "--no-reboot", ok=False)
+    assert refused.returncode == 1 and f"latest is {one.last()['archive']}, which the installation" in refused.stderr
+    assert "from before it there is none" in refused.stderr and not Path("/.homelab-restore").exists()
+
+
 def test_borgmatic_finds_the_configurations_valid(house: House, one: Machine) -> None:
     one.run("validate-borgmatic-config", "--config", "/etc/homelab/backup/borgmatic.yaml")
     if one is house.home:

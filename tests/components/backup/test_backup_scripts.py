@@ -12,6 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from config.document import ROOT
+
 MOUNTINFO = """
 22 1 8:1 / / rw,relatime - ext4 /dev/sda1 rw
 23 22 0:20 / /proc rw - proc proc rw
@@ -33,6 +35,47 @@ def test_a_machine_s_own_file_systems_are_stored_each_once(modules):
     assert modules.sources.sources(MOUNTINFO, out) == ["/", "/boot", "/boot/efi", "/srv/films and more"]
 
 
+def stored(modules, *lines, more=()):
+    """The roots for mounts as `DEVICE FOLDER WHERE KIND`."""
+    fields = (line.split() for line in lines)
+    text = "".join(
+        f"{number} 1 {device} {folder} {where} rw - {kind} x rw\n" for number, (device, folder, where, kind) in enumerate(fields)
+    )
+    return modules.sources.sources(text, modules.sources.excludes(text, more))
+
+
+@pytest.mark.parametrize(
+    ("mounts", "roots"),
+    [
+        (["0:30 /@ / btrfs", "0:30 /@home /home btrfs", "0:30 /@log /var/log btrfs"], ["/", "/home", "/var/log"]),
+        (["0:30 / / btrfs", "0:30 /home /home btrfs"], ["/", "/home"]),
+        (["0:30 /@ / btrfs", "0:30 /@home /home btrfs", "0:30 /@home /var/home btrfs"], ["/", "/home"]),
+        (["0:40 / / bcachefs", "0:40 /home /home bcachefs"], ["/", "/home"]),
+    ],
+)
+def test_each_subvolume_is_a_file_system_of_its_own_though_all_have_one_device(modules, mounts, roots):
+    assert stored(modules, *mounts) == roots
+
+
+@pytest.mark.parametrize(
+    ("mounts", "roots"),
+    [
+        (["8:1 / / ext4", "8:1 /opt/x /home/x ext4"], ["/"]),
+        (["8:1 /debian / ext4", "8:1 /home /home ext4"], ["/"]),  # Borg goes into it: the same device
+        (["8:1 / / ext4", "8:17 /a /home/a ext4", "8:17 / /srv/disk ext4"], ["/", "/srv/disk"]),
+        (["8:1 / / ext4", "8:17 /a /home/a ext4", "8:17 /b /home/b ext4"], ["/", "/home/a", "/home/b"]),
+        (["8:1 / / ext4", "8:17 / /mnt/disk ext4", "8:17 /home /home ext4"], ["/", "/home"]),
+        (
+            ["8:1 / / ext4", "8:17 / /d ext4", "8:17 /mnt /a ext4", "8:17 /b/c /e ext4", "8:33 / /d/b ext4"],
+            ["/", "/d", "/d/b", "/e"],
+        ),  # hidden
+        (["8:1 / / ext4", "8:17 / /home/ann/disk ext4", "8:17 /data /data ext4"], ["/", "/data"]),  # where it also is, nothing is stored
+    ],
+)
+def test_what_is_bound_is_stored_where_it_can_be_reached_and_once(modules, mounts, roots):
+    assert sorted(stored(modules, *mounts, more=["/home/ann/disk"])) == roots
+
+
 def test_what_is_mounted_below_srv_is_left_out_unless_it_is_a_disk_of_the_machine(modules):
     out = modules.sources.excludes(MOUNTINFO, ["/opt/scratch"])
     assert "/srv/archive" in out and "/srv/films and more" not in out and "/srv" not in out and "/opt/scratch" in out
@@ -41,6 +84,12 @@ def test_what_is_mounted_below_srv_is_left_out_unless_it_is_a_disk_of_the_machin
 @pytest.mark.parametrize("path", ["/var/lib/ceph/osd", "/var/lib/etcd", "/var/lib/containerd", "/proc", "/tmp", "/var/cache/apt/archives"])
 def test_what_is_nobody_s_loss_or_kept_otherwise_is_always_left_out(modules, path):
     assert path in modules.sources.excludes(MOUNTINFO, [])
+
+
+def test_the_how_to_names_all_that_is_always_left_out(modules):
+    page = (ROOT / "docs/how-to/backups.md").read_text()
+    told = page.partition("what never is\n")[2].partition("\n## ")[0]
+    assert [path for path in (*modules.sources.ALWAYS, modules.manifest.MARK, modules.manifest.TAG) if f"`{path}`" not in told] == []
 
 
 def test_a_folder_is_not_below_another_that_merely_begins_like_it(modules):
@@ -227,6 +276,32 @@ def test_what_is_no_archive_is_told_with_those_that_are(modules, wanted, said):
         modules.archives.choose(LIST, wanted)
     with pytest.raises(modules.toolkit.Problem, match="there is no archive yet"):
         modules.archives.choose({"3": LIST["3"]}, "latest")
+
+
+MORNING = datetime(2026, 1, 30, 12).timestamp()
+
+
+@pytest.mark.parametrize(("wanted", "name"), [("2026-01-30", "m-1"), ("m-1", "m-1"), ("m-2", "m-2")])
+def test_a_system_is_restored_from_before_its_installation_or_by_an_exact_name(modules, wanted, name):
+    assert modules.archives.of_before(LIST, wanted, MORNING) == name
+    assert modules.archives.of_before(LIST, "latest", float("inf")) == "m-2"
+
+
+@pytest.mark.parametrize("wanted", ["latest", "2026-01-31"])
+def test_the_empty_system_that_was_backed_up_at_night_does_not_pass_for_the_lost_one(modules, wanted):
+    with pytest.raises(modules.toolkit.Problem, match=r"m-2, which the installation .* from before it there are m-1. `backup/list`"):
+        modules.archives.of_before(LIST, wanted, MORNING)
+    with pytest.raises(modules.toolkit.Problem, match="from before it there is none"):
+        modules.archives.of_before(LIST, wanted, 0)
+
+
+def test_since_when_an_installation_is_backed_up_is_noted_once(modules, tmp_path):
+    places = modules.toolkit.Places(tmp_path)
+    assert modules.installation.since(places) == float("inf")
+    modules.installation.note(places)
+    first = modules.installation.since(places)
+    modules.installation.note(places)
+    assert modules.installation.since(places) == first < float("inf") and modules.system.stays("var/lib/homelab/installed.json")
 
 
 def test_nothing_begins_when_backups_are_nearly_full_and_the_way_out_is_told(modules):

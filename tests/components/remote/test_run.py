@@ -48,6 +48,12 @@ def test_a_script_that_takes_too_long_is_ended_and_named(run):
     assert ended.returncode == 124 and "did not end within 1 s" in ended.stderr and "running it again is safe" in ended.stderr
 
 
+def test_without_a_deadline_nothing_is_ended_and_a_script_s_own_status_is_not_taken_for_it(run):
+    assert run("sleep 2; echo done", "--deadline", "0").stdout == "done\n"
+    ended = run("exit 124", "--deadline", "0")
+    assert ended.returncode == 124 and ended.stderr == ""
+
+
 def test_a_second_run_of_the_same_script_waits_for_the_first_and_says_so(run, tmp_path):
     lock = Path(f"/run/lock/homelab-feature-test-{tmp_path.name}")
     with lock.open("w") as held:
