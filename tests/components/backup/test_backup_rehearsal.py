@@ -263,6 +263,8 @@ def test_a_lock_of_somebody_who_is_at_work_is_left_alone(house: House) -> None:
         asked = script + f"with held(Places(Path('/root')), Shared(Path('{FOLDER}')), 'away', 2): print('got it')"
         refused = house.home.run("python3", "-c", asked, ok=False)
         assert refused.returncode != 0 and "is in use" in refused.stderr and (house.folder / "away/lock.exclusive").is_dir()
+        setting_up = house.home.do("repositories", stdin=house.repositories())  # within the 120 s that `run` gives it
+        assert json.loads(setting_up.stdout)["away"].startswith("BORG_KEY ") and "of away is in use" in setting_up.stderr
     finally:
         kill(holder)
     assert family(holder.pid) == [holder.pid]

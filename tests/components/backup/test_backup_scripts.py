@@ -5,6 +5,7 @@ import os
 import random
 import struct
 import subprocess
+import time
 from datetime import datetime
 from pathlib import Path
 
@@ -361,6 +362,33 @@ def test_only_one_at_a_time_has_a_lock_and_the_other_is_told(modules, tmp_path):
         pass
     with modules.toolkit.locked(tmp_path / "lock", 0, "busy"):
         pass
+
+
+@pytest.fixture
+def lab(modules, tmp_path):
+    """(this machine's places, the folder of all backups) with a complete repository of absis, as far as files tell."""
+    places, shared = modules.toolkit.Places(tmp_path / "root"), modules.toolkit.Shared(tmp_path / "backups")
+    known = {shared.repository("absis") / "config": "", shared.key("absis"): "KEY", shared.record("absis"): "{}", shared.lock("absis"): ""}
+    for path, text in known.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return places, shared
+
+
+def test_a_repository_that_is_in_use_is_left_alone_and_its_stored_key_handed_out(modules, script, lab, capsys):
+    with modules.toolkit.held(*lab, "absis"):
+        began = time.monotonic()
+        assert script("repositories").exported(*lab, "absis") == "KEY"
+    assert time.monotonic() - began < 1 and "the repository of absis is in use" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("lacking", ["absis/config", ".homelab/keys/absis.key", ".homelab/records/absis.json"])
+def test_a_repository_that_is_not_complete_waits_until_it_is_free(modules, script, lab, monkeypatch, lacking):
+    (lab[1].folder / lacking).unlink()
+    acts = script("repositories").exported
+    monkeypatch.setitem(acts.__globals__, "PATIENCE", 1)
+    with modules.toolkit.held(*lab, "absis"), pytest.raises(modules.toolkit.Busy, match="in use"):
+        acts(*lab, "absis")
 
 
 def test_a_lock_of_borg_is_taken_away_with_its_holder_s_name_told(modules, tmp_path, capsys):
