@@ -58,12 +58,14 @@ class Entry:
 class BackupPlan:
     """All backups; empty where no `schedule` is wanted. `keepers`: home machines with the mount, any of which does.
 
-    `snapshotters`: home machines that copy etcd's data. `control_plane`: all of etcd's members, for a restore.
+    `retired`: name -> passphrase of those that are not backed up any more. `snapshotters`: home machines that copy etcd's data.
+    `control_plane`: all of etcd's members, for a restore.
     """
 
     backup: Backup
     filesystem: str
     members: Mapping[str, Member]
+    retired: Mapping[str, SecretStr]
     keepers: Sequence[str]
     entries: Sequence[Entry]
     snapshotters: Sequence[str]
@@ -138,7 +140,7 @@ class BackupPlan:
         """`backup/keeper`, on each of `keepers`. `keys`: those of `remote`, public. Secret.
 
         {"folder", "uid", "keys": {name: {"key", "from": mesh address}}, "repositories": {name: {"passphrase", "remote": whether by SSH}},
-         "keep": {unit: number}, "checks": {kind: seconds}, "limits": as above}
+         "retired": {name: passphrase}, "keep": {unit: number}, "checks": {kind: seconds}, "limits": as above}
         """
         known = {name: member.key or keys[name] for name, member in self.members.items() if member.way == "ssh"}
         return _json(
@@ -147,6 +149,7 @@ class BackupPlan:
                 "uid": UID,
                 "keys": {name: {"key": key.strip(), "from": str(self.members[name].address)} for name, key in known.items()},
                 "repositories": self._repositories,
+                "retired": {name: phrase.get_secret_value() for name, phrase in self.retired.items()},
                 "keep": self.backup.keep.model_dump(),
                 "checks": {kind: int(seconds) for kind, seconds in self.backup.checks},
                 "limits": self._limits,
@@ -217,6 +220,7 @@ def plan(homelab: Homelab, storage: StoragePlan, kubernetes: KubernetesPlan) -> 
         backup=homelab.backup,
         filesystem=files.name if files else "",
         members=members,
+        retired={name: phrase for name, phrase in homelab.identities.backup_passphrases.items() if enabled and name not in members},
         keepers=keepers,
         entries=[_entry(homelab, name) for name in keepers],
         snapshotters=etcd,

@@ -134,6 +134,7 @@ class House:
             "uid": 59655,
             "keys": {"away": {"key": key, "from": "127.0.0.1"}},
             "repositories": {name: {"passphrase": phrase, "remote": name == "away"} for name, phrase in self.passphrases.items()},
+            "retired": {},
             "keep": {"daily": 7, "weekly": 4, "monthly": 6, "yearly": 0, **keep},
             "checks": {"repository": 86400, "archives": 86400, "data": 86400},
             "limits": {"cpuWeight": 20, "ioWeight": 20},

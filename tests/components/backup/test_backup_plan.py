@@ -66,6 +66,15 @@ def test_a_key_may_come_from_its_own_mesh_address_only(dev: BackupPlan) -> None:
     }
 
 
+def test_whoever_was_taken_out_is_retired_with_its_passphrase_and_without_its_key() -> None:
+    homelab = read("dev")
+    few = planned(machines=("leviathan",), clients=())
+    said = json.loads(few.keeper_document({}))
+    assert {*said["retired"]} == {"absis", "nimbus", "laptop"} and {*said["repositories"]} == {"leviathan"} and said["keys"] == {}
+    assert said["retired"]["absis"] == homelab.identities.backup_passphrases["absis"].get_secret_value()
+    assert json.loads(planned().keeper_document({"nimbus": ""}))["retired"] == {}
+
+
 def test_the_configuration_reaches_the_scripts_in_their_units(dev: BackupPlan) -> None:
     setup, keeper, made = (
         json.loads(one) for one in (dev.setup_document("absis"), dev.keeper_document({"nimbus": ""}), dev.repositories_document("KEY"))

@@ -319,6 +319,34 @@ def test_no_passphrase_lies_where_others_than_root_can_read_it(house: House) -> 
     assert {path.name for path in (house.away.here / "etc/homelab/backup/passphrases").iterdir()} == {"away"}
 
 
+def test_a_machine_that_was_taken_out_can_still_be_read_verified_and_set_back_and_is_not_pruned(house: House) -> None:
+    house.away.do("run")
+    house.home.do("keep", "away")
+    before = archives(house, "away")
+    public = (house.away.here / "etc/homelab/backup/ssh/id_ed25519.pub").read_text()
+    said = house.keeper(public, daily=1, weekly=0, monthly=0)
+    del said["repositories"]["away"], said["keys"]["away"]
+    house.away.do("borg", "delete", f"::{before[-1]}")  # by whoever has it
+    house.home.do("keeper", stdin=said)
+    assert house.away.do("run", ok=False).returncode == 1
+    assert "away: RETIRED" in house.home.do("status").stdout
+    house.home.do("keep")
+    house.home.do("rewind", "away")
+    assert archives(house, "away") == before
+    assert "in order" in house.home.do("verify", "20", "--of", "away").stderr
+    house.home.do("restore-file", "latest", "/root/data/deep/er/file", "/root/of-away", "--of", "away")
+    assert (house.home.here / "root/of-away").read_text() == "deep\n"
+    moved = (house.folder / "away").rename(house.shared / "elsewhere")
+    refused = house.home.do("list", "--of", "away", ok=False)
+    assert "is not backed up any more, and its repository" in refused.stderr
+    house.home.do("keeper", stdin=said)
+    assert not (house.home.here / "etc/homelab/backup/passphrases/away").exists()
+    moved.rename(house.folder / "away")
+    house.home.do("keeper", stdin=house.keeper(public))
+    house.away.do("rewound")
+    house.away.do("run")
+
+
 def test_leaving_takes_everything_away_but_repositories_and_the_key_pair(house: House) -> None:
     house.away.do("leave")
     left = {

@@ -364,6 +364,33 @@ def test_only_one_at_a_time_has_a_lock_and_the_other_is_told(modules, tmp_path):
         pass
 
 
+def kept(modules, script, tmp_path, mounted, repositories=("absis",), **retired):
+    """The passphrases on a home machine and who is retired, after `keeper` was told; before, it knew absis, oak, laptop and gone."""
+    places, folder = modules.toolkit.Places(tmp_path / "root"), tmp_path / "backups"
+    for name in ("absis", "oak", "laptop", "gone"):
+        modules.toolkit.write(places.passphrase(name), f"{name}\n", 0o600)
+    for name in ("absis", "oak", "laptop", "fresh") if mounted else ():
+        (folder / name).mkdir(parents=True)
+        (folder / name / "config").touch()
+        (folder / ".homelab").mkdir(exist_ok=True)
+    told = script("keeper").told
+    said = {"folder": str(folder), "keep": {}, "checks": {}, "retired": retired}
+    told({**said, "repositories": {name: {"passphrase": name, "remote": True} for name in repositories}}, places)
+    phrases = {path.name: path.read_text() for path in places.passphrase("x").parent.iterdir()}
+    return phrases, modules.toolkit.read(places.keeper)["retired"]
+
+
+def test_whoever_is_taken_out_stays_readable_as_long_as_its_repository_is_there(modules, script, tmp_path):
+    phrases, retired = kept(modules, script, tmp_path, True, fresh="of the stack file", never="had any")
+    assert retired == ["fresh", "laptop", "oak"] and {*phrases} == {"absis", *retired}
+    assert phrases["oak"] == "oak\n" and phrases["fresh"] == "of the stack file\n"
+
+
+def test_no_passphrase_is_taken_away_while_nobody_can_look_what_is_there(modules, script, tmp_path):
+    phrases, retired = kept(modules, script, tmp_path, False)
+    assert retired == ["gone", "laptop", "oak"] and {*phrases} == {"absis", *retired}
+
+
 @pytest.fixture
 def lab(modules, tmp_path):
     """(this machine's places, the folder of all backups) with a complete repository of absis, as far as files tell."""
