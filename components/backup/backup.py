@@ -1,7 +1,7 @@
 """Backups on the machines: keys, the home machines that take everything in and keep it, repositories, timers, etcd's snapshots."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import pulumi
@@ -14,11 +14,14 @@ from components.remote.script import RemoteScript
 from components.storage.access import BACKUPS
 from components.storage.storage import Storage
 
+NOTHING = "{}"
+"""What a script is told that takes away what an earlier configuration has left."""
+
 Bundle = pulumi.Output[dict[str, dict[str, str]]]
 
 
 class Backup(pulumi.ComponentResource):
-    """`depends_on=[backup]` waits until every timer is set. Empty where the plan is.
+    """`depends_on=[backup]` waits until every timer is set. Where the plan is empty, machines are told to end what they did before.
 
     `storage`: what has the file system mounted. `kubernetes`: what has etcd running.
     """
@@ -42,6 +45,9 @@ class Backup(pulumi.ComponentResource):
         for warning in plan.warnings:
             pulumi.log.warn(warning, self)
         self.keys = pulumi.Output.secret(self._build(storage, kubernetes) if plan.enabled else {})
+        for act, names in plan.leaving.items():
+            for machine in names:
+                self._do(act, machine, NOTHING)
         self.report = document(plan)
         self.register_outputs({})
 
@@ -64,18 +70,12 @@ class Backup(pulumi.ComponentResource):
         repositories = self._do("repositories", plan.first, wanted, [storage, *keepers], deadline=900, whole=True)
         for name in plan.own:
             self._do("setup", name, pulumi.Output.secret(plan.setup_document(name)), [repositories, packages[name]])
-        for name in self._copying:
+        for name in plan.copying:
             self._do("snapshots", name, plan.snapshots_document(name), [kubernetes, repositories])
         return repositories.stdout.apply(json.loads)
 
     def _repositories(self, keys: dict[str, str]) -> str:
         return self._plan.repositories_document(keys[BACKUPS])
-
-    @property
-    def _copying(self) -> Sequence[str]:
-        plan = self._plan
-        runner = [plan.runner] if plan.runner in plan.keepers and plan.runner not in plan.snapshotters else []
-        return [*plan.snapshotters, *runner]
 
     def _do(
         self,

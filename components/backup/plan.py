@@ -56,14 +56,16 @@ class Entry:
 
 @dataclass(frozen=True)
 class BackupPlan:
-    """All backups; empty where no `schedule` is wanted. `keepers`: home machines with the mount, any of which does.
+    """All backups; empty where no `schedule` is wanted. `everybody`, `home`: all machines, and the own ones.
 
-    `retired`: name -> passphrase of those that are not backed up any more. `snapshotters`: home machines that copy etcd's data.
-    `control_plane`: all of etcd's members, for a restore.
+    `keepers`: home machines with the mount, any of which does. `retired`: name -> passphrase of those that are not backed up any more.
+    `snapshotters`: home machines that copy etcd's data. `control_plane`: all of etcd's members, for a restore.
     """
 
     backup: Backup
     filesystem: str
+    everybody: Sequence[str]
+    home: Sequence[str]
     members: Mapping[str, Member]
     retired: Mapping[str, SecretStr]
     keepers: Sequence[str]
@@ -103,6 +105,19 @@ class BackupPlan:
     def clients(self) -> Sequence[str]:
         """The clients of the mesh."""
         return [name for name, member in self.members.items() if member.client]
+
+    @property
+    def copying(self) -> Sequence[str]:
+        """Where `backup/snapshots` has something to do."""
+        runner = [self.runner] if self.runner in self.keepers and self.runner not in self.snapshotters else []
+        return [*self.snapshotters, *runner]
+
+    @property
+    def leaving(self) -> Mapping[str, Sequence[str]]:
+        """Script -> machines that may have it set up by an earlier configuration, and are told an empty document: take it away."""
+        could = {"setup": self.everybody, "keeper": self.home, "snapshots": self.home}
+        stays = {"setup": self.own, "keeper": self.keepers, "snapshots": self.copying}
+        return {script: [name for name in names if name not in stays[script]] for script, names in could.items()}
 
     @property
     def first(self) -> str:
@@ -219,6 +234,8 @@ def plan(homelab: Homelab, storage: StoragePlan, kubernetes: KubernetesPlan) -> 
     return BackupPlan(
         backup=homelab.backup,
         filesystem=files.name if files else "",
+        everybody=[*homelab.machines],
+        home=[name for name, machine in homelab.machines.items() if not machine.rented],
         members=members,
         retired={name: phrase for name, phrase in homelab.identities.backup_passphrases.items() if enabled and name not in members},
         keepers=keepers,

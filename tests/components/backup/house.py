@@ -92,7 +92,7 @@ def machine(root: Path, name: str, shared: Path | None) -> Machine:
         shutil.copytree(
             COMPONENTS / feature / "scripts", here / "usr/local/lib/homelab" / feature, ignore=shutil.ignore_patterns("__pycache__")
         )
-    for command in ("systemctl", "systemd-analyze", "journalctl", "apt-get"):
+    for command in ("systemctl", "systemd-analyze", "journalctl", "apt-get", "pkill"):  # one that kills would kill on this host
         (here / "bin" / command).write_text(YES)
         (here / "bin" / command).chmod(0o755)
     return Machine(name, here, shared)

@@ -347,6 +347,34 @@ def test_a_machine_that_was_taken_out_can_still_be_read_verified_and_set_back_an
     house.away.do("run")
 
 
+def files(one: Machine) -> set[str]:
+    """What backups have below its /etc."""
+    patterns = ("homelab/backup/**/*", "systemd/system/homelab-[bks]*.*", "ssh/sshd_config.d/*homelab*")
+    return {str(path.relative_to(one.here / "etc")) for pattern in patterns for path in (one.here / "etc").glob(pattern) if path.is_file()}
+
+
+def test_what_is_taken_out_of_the_configuration_ends_and_its_archives_can_still_be_read(house: House) -> None:
+    public = (house.away.here / "etc/homelab/backup/ssh/id_ed25519.pub").read_text()
+    house.home.do("snapshots", stdin={"folder": f"{FOLDER}/etcd", "every": 21600, "keep": 8, "member": True, "runner": "", "members": {}})
+    before = files(house.home)
+    assert {f"systemd/system/homelab-{unit}.timer" for unit in ("backup", "keep", "snapshot")} <= before
+    for script in ("setup", "keeper", "snapshots"):
+        house.home.do(script, stdin={})
+    passphrases = {f"homelab/backup/passphrases/{name}" for name in ("home", "away")}
+    left = files(house.home) - {path for path in before if path.startswith("homelab/backup/keep/")}
+    assert left == {"homelab/backup/keeper.json", *passphrases}
+    assert not (house.home.here / "var/lib/homelab-backup").exists() and house.away.do("run", ok=False).returncode == 1
+    for script in ("setup", "keeper", "snapshots"):
+        assert "removed" not in house.home.do(script, stdin={}).stderr  # running again is safe
+    assert len(archives(house, "home")) >= 1 and len(archives(house, "away")) >= 1
+    house.away.do("setup", stdin={})
+    assert files(house.away) == {"homelab/backup/ssh/id_ed25519", "homelab/backup/ssh/id_ed25519.pub"}
+    house.home.do("keeper", stdin=house.keeper(public))
+    for one in (house.home, house.away):
+        one.do("setup", stdin=house.told(one.name))
+        one.do("run")
+
+
 def test_leaving_takes_everything_away_but_repositories_and_the_key_pair(house: House) -> None:
     house.away.do("leave")
     left = {
