@@ -44,7 +44,9 @@ class Backup(pulumi.ComponentResource):
         self._name, self._plan, self._machines = name, plan, machines
         for warning in plan.warnings:
             pulumi.log.warn(warning, self)
-        self.keys = pulumi.Output.secret(self._build(storage, kubernetes) if plan.enabled else {})
+        self.keys = pulumi.Output.secret(self._build(storage) if plan.enabled else {})
+        for machine in plan.copying:
+            self._do("snapshots", machine, plan.snapshots_document(machine), [kubernetes, storage])
         for act, names in plan.leaving.items():
             for machine in names:
                 self._do(act, machine, NOTHING)
@@ -58,7 +60,7 @@ class Backup(pulumi.ComponentResource):
             for name, bundle in clients.items()
         }
 
-    def _build(self, storage: Storage, kubernetes: pulumi.Resource) -> pulumi.Output[dict[str, str]]:
+    def _build(self, storage: Storage) -> pulumi.Output[dict[str, str]]:
         """The repositories' keys."""
         plan = self._plan
         packages = {name: self._do("packages", name, deadline=900) for name in plan.machines}
@@ -70,8 +72,6 @@ class Backup(pulumi.ComponentResource):
         repositories = self._do("repositories", plan.first, wanted, [storage, *keepers], deadline=900, whole=True)
         for name in plan.own:
             self._do("setup", name, pulumi.Output.secret(plan.setup_document(name)), [repositories, packages[name]])
-        for name in plan.copying:
-            self._do("snapshots", name, plan.snapshots_document(name), [kubernetes, repositories])
         return repositories.stdout.apply(json.loads)
 
     def _repositories(self, keys: dict[str, str]) -> str:

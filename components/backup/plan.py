@@ -4,7 +4,7 @@ Live values (public keys) come in as plain arguments.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from ipaddress import IPv4Address
@@ -108,8 +108,8 @@ class BackupPlan:
 
     @property
     def copying(self) -> Sequence[str]:
-        """Where `backup/snapshots` has something to do."""
-        runner = [self.runner] if self.runner in self.keepers and self.runner not in self.snapshotters else []
+        """Where `backup/snapshots` has something to do: a restore is the runner's, also of snapshots that nobody makes any more."""
+        runner = [self.runner] if self.runner and self.runner not in self.snapshotters else []
         return [*self.snapshotters, *runner]
 
     @property
@@ -194,9 +194,8 @@ class BackupPlan:
         """`backup/snapshots`, on each of `snapshotters` and on the runner.
 
         {"folder", "every": seconds, "keep", "member": whether it makes them, "runner",
-         "members": {machine of the control plane: {"address", "port", "key"}}}
+         "members": {machine of the control plane: {"address", "port", "key"}}, "keepers": the same of home machines with the mount}
         """
-        members = {one.name: {"address": str(one.address), "port": one.port, "key": one.host_key} for one in self.control_plane.values()}
         return _json(
             {
                 "folder": f"{self.folder}/{SNAPSHOTS}",
@@ -204,7 +203,8 @@ class BackupPlan:
                 "keep": self.backup.snapshots.keep,
                 "member": name in self.snapshotters,
                 "runner": self.runner,
-                "members": members,
+                "members": _reached(self.control_plane.values()),
+                "keepers": _reached(self.entries),
             }
         )
 
@@ -227,9 +227,11 @@ class BackupPlan:
 def plan(homelab: Homelab, storage: StoragePlan, kubernetes: KubernetesPlan) -> BackupPlan:
     """Of a configuration in which `check` finds nothing."""
     enabled = homelab.backup.schedule is not None
-    keepers = [*storage.roles.hosts] if enabled else []
+    hosts = storage.roles.hosts
+    keepers = [*hosts] if enabled else []
     members = {name: _member(homelab, name, keepers) for name in subjects(homelab.backup, homelab.machines)}
-    etcd = [name for name in kubernetes.control_plane if name in keepers]
+    copied = [name for name in kubernetes.control_plane if name in hosts]
+    etcd = copied if enabled else []
     files = homelab.storage.filesystem
     return BackupPlan(
         backup=homelab.backup,
@@ -239,10 +241,10 @@ def plan(homelab: Homelab, storage: StoragePlan, kubernetes: KubernetesPlan) -> 
         members=members,
         retired={name: phrase for name, phrase in homelab.identities.backup_passphrases.items() if enabled and name not in members},
         keepers=keepers,
-        entries=[_entry(homelab, name) for name in keepers],
+        entries=[_entry(homelab, name) for name in hosts],
         snapshotters=etcd,
-        runner=kubernetes.runner if etcd else "",
-        control_plane={name: _entry(homelab, name) for name in kubernetes.control_plane} if etcd else {},
+        runner=kubernetes.runner if copied else "",
+        control_plane={name: _entry(homelab, name) for name in kubernetes.control_plane} if copied else {},
         warnings=warnings(homelab, storage, etcd) if enabled else [],
     )
 
@@ -265,6 +267,10 @@ def _entry(homelab: Homelab, name: str) -> Entry:
         return Entry(name, homelab.mesh.addresses[name], 22, ssh_public(homelab.identities.host_key(name).get_secret_value()))
     assert said.ssh and said.ssh.host_key, "components.machines.check refuses this"
     return Entry(name, homelab.mesh.addresses[name], said.ssh.port, said.ssh.host_key)
+
+
+def _reached(entries: Iterable[Entry]) -> dict[str, dict[str, object]]:
+    return {one.name: {"address": str(one.address), "port": one.port, "key": one.host_key} for one in entries}
 
 
 def _json(said: object) -> str:

@@ -1,5 +1,6 @@
 """The scripts with real Borg, Borgmatic and sshd on this host, without Ceph and systemd (house.py). Needs root and these three."""
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -347,6 +348,28 @@ def test_a_machine_that_was_taken_out_can_still_be_read_verified_and_set_back_an
     house.away.do("run")
 
 
+def test_a_runner_without_the_mount_fetches_the_snapshot_from_a_home_machine_that_has_it(house: House) -> None:
+    key = "/var/lib/homelab/kubespray/ssh/id_ed25519"
+    house.away.run("sh", "-c", f"mkdir -p $(dirname {key}) && ssh-keygen -q -t ed25519 -N '' -f {key}")
+    (house.home.here / "root/.ssh").mkdir(mode=0o700, exist_ok=True)
+    shutil.copy(house.away.here / f"{key[1:]}.pub", house.home.here / "root/.ssh/authorized_keys")
+    content = bytes(4096)
+    (house.folder / "etcd").mkdir(mode=0o700, exist_ok=True)
+    for day, text in (("01", b"damaged"), ("02", content + hashlib.sha256(content).digest())):
+        (house.folder / f"etcd/etcd-2026-01-{day}T00:00:00Z.db").write_bytes(text)
+    home = house.told("away")["entries"][0]
+    dead = {**home, "port": 1}
+    said = {"folder": f"{FOLDER}/etcd", "member": False, "runner": "away", "members": {}}
+    house.away.do("snapshots", stdin={**said, "keepers": {"dead": dead, "home": home}})
+    assert "fetched etcd-2026-01-02T00:00:00Z.db from home" in house.away.do("restore-etcd", "latest").stderr
+    assert "is damaged" in house.away.do("restore-etcd", "etcd-2026-01-01T00:00:00Z.db", ok=False).stderr
+    house.away.do("snapshots", stdin={**said, "keepers": {"dead": dead}})
+    refused = house.away.do("restore-etcd", "latest", ok=False)
+    assert "no home machine gives its snapshots:\ndead: " in refused.stderr, refused.stderr
+    house.away.do("snapshots", stdin={})
+    assert "run it on the machine that runs Kubespray" in house.away.do("restore-etcd", "latest", ok=False).stderr
+
+
 def files(one: Machine) -> set[str]:
     """What backups have below its /etc."""
     patterns = ("homelab/backup/**/*", "systemd/system/homelab-[bks]*.*", "ssh/sshd_config.d/*homelab*")
@@ -355,7 +378,7 @@ def files(one: Machine) -> set[str]:
 
 def test_what_is_taken_out_of_the_configuration_ends_and_its_archives_can_still_be_read(house: House) -> None:
     public = (house.away.here / "etc/homelab/backup/ssh/id_ed25519.pub").read_text()
-    house.home.do("snapshots", stdin={"folder": f"{FOLDER}/etcd", "every": 21600, "keep": 8, "member": True, "runner": "", "members": {}})
+    house.home.do("snapshots", stdin={"folder": f"{FOLDER}/etcd", "every": 21600, "keep": 8, "member": True})
     before = files(house.home)
     assert {f"systemd/system/homelab-{unit}.timer" for unit in ("backup", "keep", "snapshot")} <= before
     for script in ("setup", "keeper", "snapshots"):
