@@ -143,8 +143,10 @@ def check_passphrase(text: str) -> str:
 
 
 def passphrases(stack: str, names: Iterable[str], said: Mapping[str, str], preview: bool) -> tuple[dict[str, SecretStr], list[Problem]]:
-    """Name -> passphrase out of the decrypted secret. In a preview missing ones are placeholders, else problems."""
-    chosen: dict[str, SecretStr] = {}
+    """Name -> passphrase out of the decrypted secret, also of those that are not backed up any more: their archives open with nothing else.
+    In a preview missing ones of `names` are placeholders, else problems."""
+    names = [*names]
+    chosen = {name: SecretStr(phrase) for name, phrase in said.items() if names and name not in names and _usable(phrase)}
     problems: list[Problem] = []
     for name in names:
         chosen[name] = SecretStr(said.get(name, PLACEHOLDER))
@@ -158,3 +160,10 @@ def passphrases(stack: str, names: Iterable[str], said: Mapping[str, str], previ
             remedy = "restore it from version control: its archives open with nothing else"
             problems.append(Problem(path, f"the backup passphrase of {name} cannot be used: it is {error}", remedy))
     return chosen, problems
+
+
+def _usable(phrase: str) -> bool:
+    try:
+        return bool(check_passphrase(phrase))
+    except ValueError:
+        return False

@@ -1,7 +1,7 @@
 """Backups on the machines: keys, the home machines that take everything in and keep it, repositories, timers, etcd's snapshots."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pulumi
@@ -15,9 +15,12 @@ from components.remote.script import RemoteScript
 from components.storage.access import BACKUPS
 from components.storage.storage import Storage
 
+NOTHING = "{}"
+"""What a script is told that takes away what an earlier configuration has left."""
+
 
 class Backup(pulumi.ComponentResource):
-    """`depends_on=[backup]` waits until every timer is set. Empty where the plan is.
+    """`depends_on=[backup]` waits until every timer is set. Where the plan is empty, machines are told to end what they did before.
 
     `storage`: what has the file system mounted. `kubernetes`: what has etcd running.
     """
@@ -40,7 +43,12 @@ class Backup(pulumi.ComponentResource):
         self._name, self._plan, self._machines = name, plan, machines
         for warning in plan.warnings:
             pulumi.log.warn(warning, self)
-        self.keys = pulumi.Output.secret(self._build(storage, kubernetes) if plan.enabled else {})
+        self.keys = pulumi.Output.secret(self._build(storage) if plan.enabled else {})
+        for machine in plan.copying:
+            self._do("snapshots", machine, plan.snapshots_document(machine), [kubernetes, storage])
+        for act, names in plan.leaving.items():
+            for machine in names:
+                self._do(act, machine, NOTHING)
         self.report = document(plan)
         self.register_outputs({})
 
@@ -49,7 +57,7 @@ class Backup(pulumi.ComponentResource):
         plan = self._plan
         return {name: extended(bundle, plan.client_files(name)) if name in plan.clients else bundle for name, bundle in clients.items()}
 
-    def _build(self, storage: Storage, kubernetes: pulumi.Resource) -> pulumi.Output[dict[str, str]]:
+    def _build(self, storage: Storage) -> pulumi.Output[dict[str, str]]:
         """The repositories' keys."""
         plan = self._plan
         packages = {name: self._do("packages", name, deadline=900) for name in plan.machines}
@@ -61,18 +69,10 @@ class Backup(pulumi.ComponentResource):
         repositories = self._do("repositories", plan.first, wanted, [storage, *keepers], deadline=900, whole=True)
         for name in plan.own:
             self._do("setup", name, pulumi.Output.secret(plan.setup_document(name)), [repositories, packages[name]])
-        for name in self._copying:
-            self._do("snapshots", name, plan.snapshots_document(name), [kubernetes, repositories])
         return repositories.stdout.apply(json.loads)
 
     def _repositories(self, keys: dict[str, str]) -> str:
         return self._plan.repositories_document(keys[BACKUPS])
-
-    @property
-    def _copying(self) -> Sequence[str]:
-        plan = self._plan
-        runner = [plan.runner] if plan.runner in plan.keepers and plan.runner not in plan.snapshotters else []
-        return [*plan.snapshotters, *runner]
 
     def _do(
         self,

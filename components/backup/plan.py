@@ -4,7 +4,7 @@ Live values (public keys) come in as plain arguments.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from ipaddress import IPv4Address
@@ -56,14 +56,18 @@ class Entry:
 
 @dataclass(frozen=True)
 class BackupPlan:
-    """All backups; empty where no `schedule` is wanted. `keepers`: home machines with the mount, any of which does.
+    """All backups; empty where no `schedule` is wanted. `everybody`, `home`: all machines, and the own ones.
 
+    `keepers`: home machines with the mount, any of which does. `retired`: name -> passphrase of those that are not backed up any more.
     `snapshotters`: home machines that copy etcd's data. `control_plane`: all of etcd's members, for a restore.
     """
 
     backup: Backup
     filesystem: str
+    everybody: Sequence[str]
+    home: Sequence[str]
     members: Mapping[str, Member]
+    retired: Mapping[str, SecretStr]
     keepers: Sequence[str]
     entries: Sequence[Entry]
     snapshotters: Sequence[str]
@@ -103,6 +107,19 @@ class BackupPlan:
         return [name for name, member in self.members.items() if member.client]
 
     @property
+    def copying(self) -> Sequence[str]:
+        """Where `backup/snapshots` has something to do: a restore is the runner's, also of snapshots that nobody makes any more."""
+        runner = [self.runner] if self.runner and self.runner not in self.snapshotters else []
+        return [*self.snapshotters, *runner]
+
+    @property
+    def leaving(self) -> Mapping[str, Sequence[str]]:
+        """Script -> machines that may have it set up by an earlier configuration, and are told an empty document: take it away."""
+        could = {"setup": self.everybody, "keeper": self.home, "snapshots": self.home}
+        stays = {"setup": self.own, "keeper": self.keepers, "snapshots": self.copying}
+        return {script: [name for name in names if name not in stays[script]] for script, names in could.items()}
+
+    @property
     def first(self) -> str:
         """Where what concerns all repositories is done: the first machine with disks, which has Ceph's admin key."""
         return self.keepers[0]
@@ -138,7 +155,7 @@ class BackupPlan:
         """`backup/keeper`, on each of `keepers`. `keys`: those of `remote`, public. Secret.
 
         {"folder", "uid", "keys": {name: {"key", "from": mesh address}}, "repositories": {name: {"passphrase", "remote": whether by SSH}},
-         "keep": {unit: number}, "checks": {kind: seconds}, "limits": as above}
+         "retired": {name: passphrase}, "keep": {unit: number}, "checks": {kind: seconds}, "limits": as above}
         """
         known = {name: member.key or keys[name] for name, member in self.members.items() if member.way == "ssh"}
         return _json(
@@ -147,6 +164,7 @@ class BackupPlan:
                 "uid": UID,
                 "keys": {name: {"key": key.strip(), "from": str(self.members[name].address)} for name, key in known.items()},
                 "repositories": self._repositories,
+                "retired": {name: phrase.get_secret_value() for name, phrase in self.retired.items()},
                 "keep": self.backup.keep.model_dump(),
                 "checks": {kind: int(seconds) for kind, seconds in self.backup.checks},
                 "limits": self._limits,
@@ -176,9 +194,8 @@ class BackupPlan:
         """`backup/snapshots`, on each of `snapshotters` and on the runner.
 
         {"folder", "every": seconds, "keep", "member": whether it makes them, "runner",
-         "members": {machine of the control plane: {"address", "port", "key"}}}
+         "members": {machine of the control plane: {"address", "port", "key"}}, "keepers": the same of home machines with the mount}
         """
-        members = {one.name: {"address": str(one.address), "port": one.port, "key": one.host_key} for one in self.control_plane.values()}
         return _json(
             {
                 "folder": f"{self.folder}/{SNAPSHOTS}",
@@ -186,7 +203,8 @@ class BackupPlan:
                 "keep": self.backup.snapshots.keep,
                 "member": name in self.snapshotters,
                 "runner": self.runner,
-                "members": members,
+                "members": _reached(self.control_plane.values()),
+                "keepers": _reached(self.entries),
             }
         )
 
@@ -209,19 +227,24 @@ class BackupPlan:
 def plan(homelab: Homelab, storage: StoragePlan, kubernetes: KubernetesPlan) -> BackupPlan:
     """Of a configuration in which `check` finds nothing."""
     enabled = homelab.backup.schedule is not None
-    keepers = [*storage.roles.hosts] if enabled else []
+    hosts = storage.roles.hosts
+    keepers = [*hosts] if enabled else []
     members = {name: _member(homelab, name, keepers) for name in subjects(homelab.backup, homelab.machines)}
-    etcd = [name for name in kubernetes.control_plane if name in keepers]
+    copied = [name for name in kubernetes.control_plane if name in hosts]
+    etcd = copied if enabled else []
     files = homelab.storage.filesystem
     return BackupPlan(
         backup=homelab.backup,
         filesystem=files.name if files else "",
+        everybody=[*homelab.machines],
+        home=[name for name, machine in homelab.machines.items() if not machine.rented],
         members=members,
+        retired={name: phrase for name, phrase in homelab.identities.backup_passphrases.items() if enabled and name not in members},
         keepers=keepers,
-        entries=[_entry(homelab, name) for name in keepers],
+        entries=[_entry(homelab, name) for name in hosts],
         snapshotters=etcd,
-        runner=kubernetes.runner if etcd else "",
-        control_plane={name: _entry(homelab, name) for name in kubernetes.control_plane} if etcd else {},
+        runner=kubernetes.runner if copied else "",
+        control_plane={name: _entry(homelab, name) for name in kubernetes.control_plane} if copied else {},
         warnings=warnings(homelab, storage, etcd) if enabled else [],
     )
 
@@ -244,6 +267,10 @@ def _entry(homelab: Homelab, name: str) -> Entry:
         return Entry(name, homelab.mesh.addresses[name], 22, ssh_public(homelab.identities.host_key(name).get_secret_value()))
     assert said.ssh and said.ssh.host_key, "components.machines.check refuses this"
     return Entry(name, homelab.mesh.addresses[name], said.ssh.port, said.ssh.host_key)
+
+
+def _reached(entries: Iterable[Entry]) -> dict[str, dict[str, object]]:
+    return {one.name: {"address": str(one.address), "port": one.port, "key": one.host_key} for one in entries}
 
 
 def _json(said: object) -> str:

@@ -54,6 +54,12 @@ def test_without_a_schedule_no_passphrase_is_needed_or_kept() -> None:
     assert not lab(None, said=bare).identities.backup_passphrases and not lab(PHRASES, said=bare).identities.backup_passphrases
 
 
+def test_the_passphrase_of_one_that_was_taken_out_is_kept_for_its_archives() -> None:
+    some: dict[str, object] = {**SAID, "backup": {"schedule": {}, "machines": ["elm"]}}
+    assert {*lab(PHRASES, said=some).identities.backup_passphrases} == {"elm", "oak"}
+    assert {*lab({**PHRASES, "oak": "damaged"}, said=some).identities.backup_passphrases} == {"elm"}
+
+
 def test_a_preview_does_without_and_an_update_names_whose_is_missing() -> None:
     assert lab({"oak": PHRASES["oak"]}, preview=True).identities.missing == ("elm",)
     with pytest.raises(Refused, match=r"homelab:backupPassphrases.elm: no backup passphrase for elm -> run `make init STACK=mine`"):

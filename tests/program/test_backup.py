@@ -65,7 +65,32 @@ def test_exported_keys_are_an_output_that_is_secret(dev):
         assert "BORG_KEY" not in node.plain, name
 
 
-def test_without_a_schedule_nothing_of_backups_is_registered(run):
+def ended(graph):
+    """The steps of backups that take away what was set up before."""
+    return {name for name in graph.names("backup-*") if graph[name].inputs.get("stdin") == "{}"}
+
+
+def test_without_a_schedule_every_machine_ends_what_backups_it_had_and_nothing_else_is_done(run):
     graph = run(change=lambda said: said.pop("homelab:backup"))
-    assert graph.names("backup-*") == [] and graph.outputs["backup"] == {} and graph.outputs["backupKeys"] == {}
+    own = {f"backup-{act}-{name}" for act in ("setup", "keeper", "snapshots") for name in ("leviathan", "absis")}
+    # The runner can still put back a copy of etcd that is there.
+    assert ended(graph) == {*own, "backup-setup-nimbus"} - {"backup-snapshots-leviathan"}
+    assert {*graph.names("backup-*")} == {*ended(graph), "backup-snapshots-leviathan"}
+    assert not json.loads(graph["backup-snapshots-leviathan"].inputs["stdin"])["member"]
+    assert graph.outputs["backup"] == {} and graph.outputs["backupKeys"] == {}
     assert "/etc/homelab/backup/backup.json" not in graph.outputs["clients"]["laptop"]["files"]
+
+
+def test_a_machine_that_is_not_backed_up_any_more_is_told_and_goes_on_keeping(run):
+    graph = run(change=lambda said: said["homelab:backup"].update(machines=["absis", "nimbus"]))
+    assert ended(graph) == {"backup-setup-leviathan"} and ended(stack_graph("dev")) == set()
+    assert "leviathan" in json.loads(graph["backup-keeper-leviathan"].inputs["stdin"])["retired"]
+
+
+def test_a_home_machine_that_leaves_the_control_plane_ends_its_copies_of_etcd(run):
+    def change(said):
+        for name in ("absis", "nimbus"):
+            said["homelab:machines"][name]["controlPlane"] = False
+
+    graph = run(change=change)
+    assert ended(graph) == {"backup-snapshots-absis"} and graph.names("backup-*") == stack_graph("dev").names("backup-*")

@@ -126,6 +126,10 @@ class Problem(Exception):
     """One sentence for a person."""
 
 
+class Busy(Problem):
+    """Somebody else has the lock."""
+
+
 def stop(why: str, status: int | None = None) -> NoReturn:
     """End with a message for people."""
     print(f"{ME}: {why}", file=sys.stderr, flush=True)
@@ -219,7 +223,7 @@ def locked(path: Path, patience: float, why: str, make: bool = True) -> Iterator
                 break
             except BlockingIOError:
                 if time.monotonic() >= until:
-                    raise Problem(why) from None
+                    raise Busy(why) from None
                 if time.monotonic() >= told:
                     say(f"waits for others to be done with {path.name}")
                     told = until

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from archives import archives, choose
 from epoch import forget_if_rewound
@@ -39,6 +40,11 @@ class Repository:
             raise Problem(f"{archive} has not all of it: {tail(done, 600)}")
 
 
+def readable(keeper: Mapping[str, Any] | None) -> list[str]:
+    """Whose archives can be read on this home machine: also of those that are not backed up any more. None on any other machine."""
+    return sorted({*keeper["repositories"], *keeper.get("retired", ())}) if keeper else []
+
+
 @contextlib.contextmanager
 def repository(places: Places, name: str | None, patience: float = PATIENCE) -> Iterator[Repository]:
     """For this process alone. `name` None: this machine's own."""
@@ -46,10 +52,12 @@ def repository(places: Places, name: str | None, patience: float = PATIENCE) -> 
     wanted = name or (own or {}).get("name")
     if wanted is None:
         raise Problem("whose backups? This machine has none itself: add --of MACHINE")
-    if keeper and wanted in keeper["repositories"]:
+    if keeper and wanted in readable(keeper):
         shared = Shared(Path(keeper["folder"]))
         if not shared.mounted:
             raise Problem(f"{shared.folder} is not mounted: `storage/status` says more")
+        if wanted not in keeper["repositories"] and not (shared.repository(wanted) / "config").exists():
+            raise Problem(f"{wanted} is not backed up any more, and its repository {shared.repository(wanted)} was deleted")
         with held(places, shared, wanted, patience):
             forget_if_rewound(places, shared, wanted)
             yield Repository(wanted, str(shared.repository(wanted)), environment(places, wanted), shared)

@@ -102,7 +102,7 @@ def machine(root: Path, name: str, shared: Path | None) -> Machine:
         shutil.copytree(
             COMPONENTS / feature / "scripts", here / "usr/local/lib/homelab" / feature, ignore=shutil.ignore_patterns("__pycache__")
         )
-    for command in ("systemctl", "systemd-analyze", "journalctl", "apt-get"):
+    for command in ("systemctl", "systemd-analyze", "journalctl", "apt-get", "pkill"):  # one that kills would kill on this host
         (here / "bin" / command).write_text(YES)
     (here / "bin/systemd-run").write_text(SYSTEMD_RUN)
     for command in (here / "bin").iterdir():
@@ -146,6 +146,7 @@ class House:
             "uid": 59655,
             "keys": {"away": {"key": key, "from": "127.0.0.1"}},
             "repositories": {name: {"passphrase": phrase, "remote": name == "away"} for name, phrase in self.passphrases.items()},
+            "retired": {},
             "keep": {"daily": 7, "weekly": 4, "monthly": 6, "yearly": 0, **keep},
             "checks": {"repository": 86400, "archives": 86400, "data": 86400},
             "limits": {"cpuWeight": 20, "ioWeight": 20},

@@ -36,9 +36,10 @@ def test_home_machines_use_their_mount_and_all_others_come_by_ssh(dev: BackupPla
     assert dev.remote == ["nimbus"] and dev.clients == ["laptop"] and dev.keepers == ["leviathan", "absis"]
 
 
-def test_an_own_machine_without_disks_has_no_mount_and_comes_by_ssh_too() -> None:
+def with_oak(**said: object) -> BackupPlan:
+    """With another own machine, which comes first and has no disks."""
     homelab = read("dev")
-    machines = {**homelab.machines, "oak": homelab.machines["absis"].model_copy(update={"disks": (), "control_plane": False})}
+    machines = {"oak": homelab.machines["absis"].model_copy(update={"disks": (), **said}), **homelab.machines}
     mesh = homelab.mesh.model_copy(update={"addresses": {**homelab.mesh.addresses, "oak": homelab.mesh.addresses["absis"] + 9}})
     phrases = {**homelab.identities.backup_passphrases, "oak": homelab.identities.backup_passphrases["absis"]}
     identities = homelab.identities.model_copy(update={"backup_passphrases": phrases})
@@ -47,8 +48,12 @@ def test_an_own_machine_without_disks_has_no_mount_and_comes_by_ssh_too() -> Non
     from components.storage.plan import plan as storage
 
     changed = Homelab.model_construct(**{**dict(homelab), "machines": machines, "mesh": mesh, "identities": identities})
-    found = backup(changed, storage(changed), kubernetes(changed))
-    assert found.members["oak"].way == "ssh" and "oak" not in found.keepers and found.remote == ["nimbus", "oak"]
+    return backup(changed, storage(changed), kubernetes(changed))
+
+
+def test_an_own_machine_without_disks_has_no_mount_and_comes_by_ssh_too() -> None:
+    found = with_oak(control_plane=False)
+    assert found.members["oak"].way == "ssh" and "oak" not in found.keepers and {*found.remote} == {"nimbus", "oak"}
 
 
 def test_who_comes_by_ssh_knows_both_home_machines_by_their_mesh_addresses_and_pinned_keys(dev: BackupPlan) -> None:
@@ -68,6 +73,15 @@ def test_a_key_may_come_from_its_own_mesh_address_only(dev: BackupPlan) -> None:
     }
 
 
+def test_whoever_was_taken_out_is_retired_with_its_passphrase_and_without_its_key() -> None:
+    homelab = read("dev")
+    few = planned(machines=("leviathan",), clients=())
+    said = json.loads(few.keeper_document({}))
+    assert {*said["retired"]} == {"absis", "nimbus", "laptop"} and {*said["repositories"]} == {"leviathan"} and said["keys"] == {}
+    assert said["retired"]["absis"] == homelab.identities.backup_passphrases["absis"].get_secret_value()
+    assert json.loads(planned().keeper_document({"nimbus": ""}))["retired"] == {}
+
+
 def test_the_configuration_reaches_the_scripts_in_their_units(dev: BackupPlan) -> None:
     setup, keeper, made = (
         json.loads(one) for one in (dev.setup_document("absis"), dev.keeper_document({"nimbus": ""}), dev.repositories_document("KEY"))
@@ -82,6 +96,13 @@ def test_snapshots_are_made_by_home_members_of_etcd_and_a_restore_knows_all_memb
     said = json.loads(dev.snapshots_document("absis"))
     assert said["member"] and said["folder"] == "/srv/archive/backups/etcd" and said["every"] == 6 * 3600
     assert {*said["members"]} == {"leviathan", "absis", "nimbus"} and said["members"]["nimbus"]["address"] == "10.88.0.3"
+
+
+def test_a_runner_without_the_mount_knows_the_home_machines_that_have_the_snapshots() -> None:
+    found = with_oak(control_plane=True)
+    assert found.runner == "oak" and found.copying == ["leviathan", "absis", "oak"]
+    said = json.loads(found.snapshots_document("oak"))
+    assert not said["member"] and {*said["keepers"]} == {"leviathan", "absis"} and {*said["members"]} == {*found.keepers, "nimbus", "oak"}
 
 
 def test_a_laptop_gets_the_scripts_and_its_own_document(dev: BackupPlan) -> None:

@@ -1,5 +1,6 @@
 """The scripts with real Borg, Borgmatic and sshd on this host, without Ceph and systemd (house.py). Needs root and these three."""
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -284,6 +285,8 @@ def test_a_lock_of_somebody_who_is_at_work_is_left_alone(house: House) -> None:
         asked = script + f"with held(Places(Path('/root')), Shared(Path('{FOLDER}')), 'away', 2): print('got it')"
         refused = house.home.run("python3", "-c", asked, ok=False)
         assert refused.returncode != 0 and "is in use" in refused.stderr and (house.folder / "away/lock.exclusive").is_dir()
+        setting_up = house.home.do("repositories", stdin=house.repositories())  # within the 120 s that `run` gives it
+        assert json.loads(setting_up.stdout)["away"].startswith("BORG_KEY ") and "of away is in use" in setting_up.stderr
     finally:
         kill(holder)
     assert family(holder.pid) == [holder.pid]
@@ -343,6 +346,84 @@ def test_no_passphrase_lies_where_others_than_root_can_read_it(house: House) -> 
                 assert path.stat().st_mode & 0o077 == 0 and path.parent.name == "passphrases", path
         assert (machine.here / "etc/homelab/backup").stat().st_mode & 0o077 == 0
     assert {path.name for path in (house.away.here / "etc/homelab/backup/passphrases").iterdir()} == {"away"}
+
+
+def test_a_machine_that_was_taken_out_can_still_be_read_verified_and_set_back_and_is_not_pruned(house: House) -> None:
+    house.away.do("run")
+    house.home.do("keep", "away")
+    before = archives(house, "away")
+    public = (house.away.here / "etc/homelab/backup/ssh/id_ed25519.pub").read_text()
+    said = house.keeper(public, daily=1, weekly=0, monthly=0)
+    del said["repositories"]["away"], said["keys"]["away"]
+    house.away.do("borg", "delete", f"::{before[-1]}")  # by whoever has it
+    house.home.do("keeper", stdin=said)
+    assert house.away.do("run", ok=False).returncode == 1
+    assert "away: RETIRED" in house.home.do("status").stdout
+    house.home.do("keep")
+    house.home.do("rewind", "away")
+    assert archives(house, "away") == before
+    assert "in order" in house.home.do("verify", "20", "--of", "away").stderr
+    house.home.do("restore-file", "latest", "/root/data/deep/er/file", "/root/of-away", "--of", "away")
+    assert (house.home.here / "root/of-away").read_text() == "deep\n"
+    moved = (house.folder / "away").rename(house.shared / "elsewhere")
+    refused = house.home.do("list", "--of", "away", ok=False)
+    assert "is not backed up any more, and its repository" in refused.stderr
+    house.home.do("keeper", stdin=said)
+    assert not (house.home.here / "etc/homelab/backup/passphrases/away").exists()
+    moved.rename(house.folder / "away")
+    house.home.do("keeper", stdin=house.keeper(public))
+    house.away.do("rewound")
+    house.away.do("run")
+
+
+def test_a_runner_without_the_mount_fetches_the_snapshot_from_a_home_machine_that_has_it(house: House) -> None:
+    key = "/var/lib/homelab/kubespray/ssh/id_ed25519"
+    house.away.run("sh", "-c", f"mkdir -p $(dirname {key}) && ssh-keygen -q -t ed25519 -N '' -f {key}")
+    (house.home.here / "root/.ssh").mkdir(mode=0o700, exist_ok=True)
+    shutil.copy(house.away.here / f"{key[1:]}.pub", house.home.here / "root/.ssh/authorized_keys")
+    content = bytes(4096)
+    (house.folder / "etcd").mkdir(mode=0o700, exist_ok=True)
+    for day, text in (("01", b"damaged"), ("02", content + hashlib.sha256(content).digest())):
+        (house.folder / f"etcd/etcd-2026-01-{day}T00:00:00Z.db").write_bytes(text)
+    home = house.told("away")["entries"][0]
+    dead = {**home, "port": 1}
+    said = {"folder": f"{FOLDER}/etcd", "member": False, "runner": "away", "members": {}}
+    house.away.do("snapshots", stdin={**said, "keepers": {"dead": dead, "home": home}})
+    assert "fetched etcd-2026-01-02T00:00:00Z.db from home" in house.away.do("restore-etcd", "latest").stderr
+    assert "is damaged" in house.away.do("restore-etcd", "etcd-2026-01-01T00:00:00Z.db", ok=False).stderr
+    house.away.do("snapshots", stdin={**said, "keepers": {"dead": dead}})
+    refused = house.away.do("restore-etcd", "latest", ok=False)
+    assert "no home machine gives its snapshots:\ndead: " in refused.stderr, refused.stderr
+    house.away.do("snapshots", stdin={})
+    assert "run it on the machine that runs Kubespray" in house.away.do("restore-etcd", "latest", ok=False).stderr
+
+
+def files(one: Machine) -> set[str]:
+    """What backups have below its /etc."""
+    patterns = ("homelab/backup/**/*", "systemd/system/homelab-[bks]*.*", "ssh/sshd_config.d/*homelab*")
+    return {str(path.relative_to(one.here / "etc")) for pattern in patterns for path in (one.here / "etc").glob(pattern) if path.is_file()}
+
+
+def test_what_is_taken_out_of_the_configuration_ends_and_its_archives_can_still_be_read(house: House) -> None:
+    public = (house.away.here / "etc/homelab/backup/ssh/id_ed25519.pub").read_text()
+    house.home.do("snapshots", stdin={"folder": f"{FOLDER}/etcd", "every": 21600, "keep": 8, "member": True})
+    before = files(house.home)
+    assert {f"systemd/system/homelab-{unit}.timer" for unit in ("backup", "keep", "snapshot")} <= before
+    for script in ("setup", "keeper", "snapshots"):
+        house.home.do(script, stdin={})
+    passphrases = {f"homelab/backup/passphrases/{name}" for name in ("home", "away")}
+    left = files(house.home) - {path for path in before if path.startswith("homelab/backup/keep/")}
+    assert left == {"homelab/backup/keeper.json", *passphrases}
+    assert not (house.home.here / "var/lib/homelab-backup").exists() and house.away.do("run", ok=False).returncode == 1
+    for script in ("setup", "keeper", "snapshots"):
+        assert "removed" not in house.home.do(script, stdin={}).stderr  # running again is safe
+    assert len(archives(house, "home")) >= 1 and len(archives(house, "away")) >= 1
+    house.away.do("setup", stdin={})
+    assert files(house.away) == {"homelab/backup/ssh/id_ed25519", "homelab/backup/ssh/id_ed25519.pub"}
+    house.home.do("keeper", stdin=house.keeper(public))
+    for one in (house.home, house.away):
+        one.do("setup", stdin=house.told(one.name))
+        one.do("run")
 
 
 def test_leaving_takes_everything_away_but_repositories_and_the_key_pair(house: House) -> None:

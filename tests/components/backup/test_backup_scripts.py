@@ -5,6 +5,7 @@ import os
 import random
 import struct
 import subprocess
+import time
 from datetime import datetime
 from pathlib import Path
 
@@ -436,6 +437,60 @@ def test_only_one_at_a_time_has_a_lock_and_the_other_is_told(modules, tmp_path):
         pass
     with modules.toolkit.locked(tmp_path / "lock", 0, "busy"):
         pass
+
+
+def kept(modules, script, tmp_path, mounted, repositories=("absis",), **retired):
+    """The passphrases on a home machine and who is retired, after `keeper` was told; before, it knew absis, oak, laptop and gone."""
+    places, folder = modules.toolkit.Places(tmp_path / "root"), tmp_path / "backups"
+    for name in ("absis", "oak", "laptop", "gone"):
+        modules.toolkit.write(places.passphrase(name), f"{name}\n", 0o600)
+    for name in ("absis", "oak", "laptop", "fresh") if mounted else ():
+        (folder / name).mkdir(parents=True)
+        (folder / name / "config").touch()
+        (folder / ".homelab").mkdir(exist_ok=True)
+    told = script("keeper").told
+    said = {"folder": str(folder), "keep": {}, "checks": {}, "retired": retired}
+    told({**said, "repositories": {name: {"passphrase": name, "remote": True} for name in repositories}}, places)
+    phrases = {path.name: path.read_text() for path in places.passphrase("x").parent.iterdir()}
+    return phrases, modules.toolkit.read(places.keeper)["retired"]
+
+
+def test_whoever_is_taken_out_stays_readable_as_long_as_its_repository_is_there(modules, script, tmp_path):
+    phrases, retired = kept(modules, script, tmp_path, True, fresh="of the stack file", never="had any")
+    assert retired == ["fresh", "laptop", "oak"] and {*phrases} == {"absis", *retired}
+    assert phrases["oak"] == "oak\n" and phrases["fresh"] == "of the stack file\n"
+
+
+def test_no_passphrase_is_taken_away_while_nobody_can_look_what_is_there(modules, script, tmp_path):
+    phrases, retired = kept(modules, script, tmp_path, False)
+    assert retired == ["gone", "laptop", "oak"] and {*phrases} == {"absis", *retired}
+
+
+@pytest.fixture
+def lab(modules, tmp_path):
+    """(this machine's places, the folder of all backups) with a complete repository of absis, as far as files tell."""
+    places, shared = modules.toolkit.Places(tmp_path / "root"), modules.toolkit.Shared(tmp_path / "backups")
+    known = {shared.repository("absis") / "config": "", shared.key("absis"): "KEY", shared.record("absis"): "{}", shared.lock("absis"): ""}
+    for path, text in known.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return places, shared
+
+
+def test_a_repository_that_is_in_use_is_left_alone_and_its_stored_key_handed_out(modules, script, lab, capsys):
+    with modules.toolkit.held(*lab, "absis"):
+        began = time.monotonic()
+        assert script("repositories").exported(*lab, "absis") == "KEY"
+    assert time.monotonic() - began < 1 and "the repository of absis is in use" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("lacking", ["absis/config", ".homelab/keys/absis.key", ".homelab/records/absis.json"])
+def test_a_repository_that_is_not_complete_waits_until_it_is_free(modules, script, lab, monkeypatch, lacking):
+    (lab[1].folder / lacking).unlink()
+    acts = script("repositories").exported
+    monkeypatch.setitem(acts.__globals__, "PATIENCE", 1)
+    with modules.toolkit.held(*lab, "absis"), pytest.raises(modules.toolkit.Busy, match="in use"):
+        acts(*lab, "absis")
 
 
 def test_a_lock_of_borg_is_taken_away_with_its_holder_s_name_told(modules, tmp_path, capsys):
