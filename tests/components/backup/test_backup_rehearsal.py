@@ -137,12 +137,18 @@ def test_a_manifest_that_is_there_cannot_be_replaced(house: House) -> None:
     assert again.returncode != 0 and "is there already" in again.stderr
 
 
-def test_a_compromised_machine_cannot_destroy_its_archives(house: House) -> None:
-    """Borg lets it mark them as deleted; the keeper does not make that final and brings them back."""
-    old = {f"away-{day}T03:00:00" for day in ("2020-02-01", "2020-02-02", "2020-02-03")}
-    for name in sorted(old):
+@pytest.fixture(scope="module")
+def old(house: House) -> set[str]:
+    """Archives of `away` that any retention keeps, and that the keeper has seen."""
+    names = {f"away-{day}T03:00:00" for day in ("2020-02-01", "2020-02-02", "2020-02-03")}
+    for name in sorted(names):
         house.away.do("borg", "create", "--timestamp", name.removeprefix("away-"), f"::{name}", "/root/data/deep")
     house.home.do("keep", "away")
+    return names
+
+
+def test_a_compromised_machine_cannot_destroy_its_archives(house: House, old: set[str]) -> None:
+    """Borg lets it mark them as deleted; the keeper does not make that final and brings them back."""
     before = archives(house, "away")
     assert old <= {*before}
     (house.data(house.away) / "since").write_text("since then\n")
@@ -165,6 +171,47 @@ def test_a_compromised_machine_cannot_destroy_its_archives(house: House) -> None
     house.away.do("run")
     house.home.do("keep", "away")
     assert old <= {*archives(house, "away")} and len(archives(house, "away")) == len(old) + 1
+
+
+LIAR = """#!/usr/bin/python3
+from borg.archiver import main
+from borg.helpers import Manifest
+write = Manifest.write
+def lie(self):
+    listed = self.archives.get_raw_dict()
+    for number, name in enumerate(NAMES):
+        if name.encode() in listed:
+            listed[name.encode()] = {**listed[name.encode()], b"time": b"2001-01-01T00:00:%02d.000000" % number}
+    if FIRST in listed:
+        listed[FIRST + b".checkpoint"] = listed.pop(FIRST)
+    write(self)
+Manifest.write = lie
+main()
+"""
+"""A Borg that, with whatever it does, changes the names and times of archives that are there: all of one day, so that one is kept."""
+
+
+def test_a_compromised_machine_cannot_have_its_archives_pruned_by_changing_their_times(house: House, old: set[str]) -> None:
+    before, known = archives(house, "away"), record(house, "away")["archives"]
+    assert old <= {*before} and len(before) > 3
+    borg = house.away.here / "bin/borg"
+    borg.write_text(LIAR.replace("NAMES", repr(before)).replace("FIRST", repr(before[0].encode())))
+    borg.chmod(0o755)
+    house.away.do("borg", "create", f"::away-{house.away.run('date', '-u', '+%FT%T').stdout.strip()}", "/root/data/deep")
+    borg.unlink()
+    listed = house.home.do("list", "--of", "away").stdout
+    assert listed.count("2001-01-01") == len(before) and f"{before[0]}.checkpoint" in listed
+    refused = house.home.do("keep", "away", ok=False)
+    assert refused.returncode == 1 and "NOT PRUNED" in refused.stderr, refused
+    assert f"{len(before)} archives have another name or time than they had" in refused.stderr
+    assert "another name or time" in house.home.do("status").stdout
+    house.home.do("rewind", "away")
+    assert archives(house, "away") == before and record(house, "away")["archives"] == known
+    assert "in order" in house.home.do("verify", "50", "--of", "away").stderr
+    house.away.do("rewound")
+    house.away.do("run")
+    house.home.do("keep", "away")
+    assert old <= {*archives(house, "away")}
 
 
 def test_a_key_that_was_changed_from_outside_is_put_back(house: House) -> None:

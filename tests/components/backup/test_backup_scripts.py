@@ -1,10 +1,12 @@
 """What the backup scripts compute: nothing of it needs Borg, root or a machine."""
 
 import hashlib
+import json
 import os
 import random
 import struct
 import subprocess
+import time
 from datetime import datetime
 from pathlib import Path
 
@@ -178,8 +180,8 @@ KNOWN = {"segment": 5, "archives": {"a": ["first", NOW - 200_000], "b": ["second
 THERE = {"a": ("first", NOW - 200_000), "b": ("second", NOW - 100_000), "c": ("third", NOW - 10)}
 
 
-def objections(modules, record=KNOWN, archives=THERE, key="KEY", gone=0):
-    return modules.judge.objections(record, archives, key, gone, NOW)
+def objections(modules, record=KNOWN, archives=THERE, key="KEY", gone=0, more=()):
+    return modules.judge.objections(record, [*((one, *rest) for one, rest in archives.items()), *more], key, gone, NOW)
 
 
 def test_a_repository_with_everything_that_was_there_may_be_pruned(modules):
@@ -194,6 +196,11 @@ def test_a_repository_with_everything_that_was_there_may_be_pruned(modules):
         ({"key": "OTHER"}, "the key inside is another"),
         ({"archives": {**THERE, "d": ("late", NOW + 90_000)}}, "late is of the future"),
         ({"archives": {**THERE, "d": ("early", NOW - 150_000)}}, "early is new and calls itself older"),
+        ({"archives": {**THERE, "a": ("first", NOW - 1e8)}}, "1 archives have another name or time than they had"),
+        ({"archives": {**THERE, "a": ("first", NOW - 150_000)}}, "first, now first of 2027-01-13T14:20:00 instead of 2027-01-13T00:26:40"),
+        ({"archives": {**THERE, "a": ("first", NOW - 203_600), "b": ("second", NOW - 96_400)}}, "2 archives have another name or time"),
+        ({"archives": {**THERE, "b": ("second.checkpoint", NOW - 100_000)}}, "second, now second.checkpoint of"),
+        ({"more": [("c", "other", NOW - 20)]}, "1 archives are listed under two names"),
     ],
 )
 def test_whatever_could_cost_an_archive_is_objected_to(modules, change, said):
@@ -206,6 +213,27 @@ def test_a_keeper_that_was_cut_off_does_not_object_to_its_own_work_but_to_more(m
     assert objections(modules, half, {"b": THERE["b"]}, gone=7) == []
     (objection,) = objections(modules, half, {"c": THERE["c"]}, gone=7)
     assert "1 archives are gone" in objection and "second" in objection
+
+
+def test_the_time_of_an_archive_is_its_own_wherever_and_whenever_it_is_read(modules, monkeypatch):
+    """Of the hour that comes twice when summer time ends, and of a Borg that names the zone."""
+    asked = []
+
+    def borg(*argv, env, check):
+        asked.append(env["TZ"])
+        times = {"1": "2026-10-25T00:30:00.000000", "2": "2026-10-25T01:30:00.000000", "3": "2026-10-25T03:30:00.000000+01:00"}
+        listed = [{"id": one, "name": one, "time": when} for one, when in times.items()]
+        return subprocess.CompletedProcess([], 0, json.dumps({"archives": listed}), "")
+
+    monkeypatch.setattr(modules.archives, "sh", borg)
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    try:
+        found = modules.archives.archives("repository", {"TZ": "Europe/Berlin"})
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert asked == ["UTC"] and [when for _, when in found.values()] == [1_792_888_200, 1_792_891_800, 1_792_895_400]
 
 
 LIST = {"1": ("m-1", datetime(2026, 1, 30, 3).timestamp()), "2": ("m-2", datetime(2026, 1, 31, 3).timestamp())}
@@ -244,8 +272,6 @@ def options(modules):
 
 
 def test_an_old_borgmatic_gets_sections_and_a_new_one_none(modules):
-    import json
-
     old, new = (json.loads(modules.borgmatic.text(options(modules), version).partition("\n")[2]) for version in ((1, 7, 7), (1, 8, 3)))
     assert old["retention"] == {"prefix": "", "keep_daily": 7} and old["location"]["repositories"] == ["/srv/x/absis"]
     assert new["keep_daily"] == 7 and new["repositories"] == [{"path": "/srv/x/absis"}] and new["match_archives"] == "sh:*"
