@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -34,6 +35,9 @@ UMASK = 0o007
 BORG = ("borg", f"--umask={UMASK:04o}")
 """What root makes in the repository of one that comes by SSH must be open to the group that the folder hands down: also an index that a
 mere look has computed. Repositories of nobody else's are in folders that only root can enter."""
+
+LEFT = "lock.left"
+"""Beginning of the names of locks in a repository that were moved out of the way; root takes them away."""
 
 REFUSED = 78
 """Exit status of what would be refused again, so that nobody tries it every few minutes."""
@@ -239,11 +243,19 @@ def stale(repository: Path) -> str:
 
 def unlock(repository: Path) -> None:
     """Take away what a power cut or a kill left, while our own lock says that nobody else is at this repository."""
+    for left in repository.glob(f"{LEFT}.*"):
+        shutil.rmtree(left, ignore_errors=True)
     if holders := stale(repository):
-        for path in (repository / "lock.exclusive").glob("*"):
-            path.unlink()
-        with contextlib.suppress(FileNotFoundError):
-            (repository / "lock.exclusive").rmdir()
+        exclusive = repository / "lock.exclusive"
+        try:
+            for path in exclusive.glob("*"):
+                path.unlink()
+            exclusive.rmdir()
+        except FileNotFoundError:
+            pass
+        except OSError:
+            # Borg makes it for its own user alone, whatever the umask: what root has left, the user of SSH cannot empty, but move.
+            exclusive.rename(repository / f"{LEFT}.{time.time_ns()}")
         (repository / "lock.roster").unlink(missing_ok=True)
         say(f"{repository.name}: took away the lock of {holders}, who does not use it any more")
 

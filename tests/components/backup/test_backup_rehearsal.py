@@ -297,6 +297,17 @@ def test_a_backup_that_was_killed_leaves_locks_that_the_next_one_takes_away(hous
     (house.data(one) / "more").unlink()
 
 
+def test_a_lock_that_the_keeper_has_left_does_not_stop_who_comes_by_ssh(house: House) -> None:
+    """Borg makes it open to root alone."""
+    lock = house.folder / "away/lock.exclusive"
+    lock.mkdir(mode=0o700)
+    (lock / "elsewhere@1.4711-0").touch()
+    house.away.do("run")
+    assert not lock.exists()
+    house.home.do("list", "--of", "away")
+    assert not [*(house.folder / "away").glob("lock.*")]
+
+
 def test_a_lock_of_somebody_who_is_at_work_is_left_alone(house: House) -> None:
     script = "import sys; sys.path.insert(0, '/usr/local/lib/homelab/backup')\nfrom toolkit import Path, Places, Shared, held\n"
     holder = house.home.start(
