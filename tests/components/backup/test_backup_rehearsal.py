@@ -272,6 +272,47 @@ def test_a_bit_that_flipped_in_a_repository_is_found(house: House, one: Machine)
     assert one.do("verify", "5").returncode == 0
 
 
+DIES = """#!/usr/bin/python3
+import os, sys
+from borg.archiver import main
+from borg.repository import LoggedIO
+delete = LoggedIO.delete_segment
+def die(self, segment):
+    delete(self, segment)
+    os._exit(9)
+if "compact" in sys.argv:
+    LoggedIO.delete_segment = die
+main()
+"""
+"""A Borg that ends in the midst of a compaction, when the first of the old files is deleted."""
+
+
+def test_a_pruning_that_was_cut_off_is_finished_and_not_set_back(house: House) -> None:
+    """What it has copied stands only in the newer files."""
+    for name in ("goes", "stays"):
+        (house.data(house.away) / name).write_bytes(subprocess.run(["head", "-c", "4000000", "/dev/urandom"], capture_output=True).stdout)
+    house.away.do("run")
+    (house.data(house.away) / "goes").unlink()
+    house.away.do("run")
+    borg = house.home.here / "bin/borg"
+    borg.write_text(DIES)
+    borg.chmod(0o755)
+    cut = house.home.do("keep", "away", ok=False)
+    borg.unlink()
+    assert cut.returncode == 1 and "borgmatic compact ended with status" in cut.stderr, cut
+    assert record(house, "away")["removing"]
+    before = {path: path.read_bytes() for path in (house.folder / "away/data").glob("*/*")}
+    refused = house.home.do("rewind", "away", ok=False)
+    assert refused.returncode == 1 and "`backup/keep away` must finish first" in refused.stderr, refused
+    assert {path: path.read_bytes() for path in (house.folder / "away/data").glob("*/*")} == before
+    assert "cut off" in house.home.do("keep", "away").stderr
+    assert record(house, "away")["removing"] is None
+    house.home.do("rewind", "away")
+    assert "in order" in house.home.do("verify", "50", "--of", "away").stderr
+    house.away.do("rewound")
+    house.away.do("run")
+
+
 def in_use(house: House, name: str) -> bool:
     return (house.folder / name / "lock.exclusive").is_dir()
 

@@ -236,6 +236,13 @@ def test_the_time_of_an_archive_is_its_own_wherever_and_whenever_it_is_read(modu
     assert asked == ["UTC"] and [when for _, when in found.values()] == [1_792_888_200, 1_792_891_800, 1_792_895_400]
 
 
+def test_nothing_is_moved_aside_that_a_compaction_has_copied(script):
+    record = {"segment": 7, "removing": None}
+    assert script("rewind").hindrance(record, {5: Path("5"), 7: Path("7"), 9: Path("9")}) == ""
+    assert "file 7 of its log is gone" in script("rewind").hindrance(record, {5: Path("5"), 9: Path("9")})
+    assert "cut off" in script("rewind").hindrance({**record, "removing": ["none"]}, {7: Path("7")})
+
+
 LIST = {"1": ("m-1", datetime(2026, 1, 30, 3).timestamp()), "2": ("m-2", datetime(2026, 1, 31, 3).timestamp())}
 LIST |= {"3": ("m-3.checkpoint", datetime(2026, 2, 1, 3).timestamp())}
 
