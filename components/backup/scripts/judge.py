@@ -14,9 +14,10 @@ SAME = 1.0
 
 Record = Mapping[str, Any]
 """{"segment": last transaction that was looked at, "archives": {id: [name, time]}, "when": time, "key": text, "epoch": times rewound,
-"removing": ids that the keeper was about to prune, or null, "refused": [why]}"""
+"removing": ids that the keeper was about to prune, or null, "refused": [why], "failed": what went wrong the last
+time, or "", "tried": when that was}"""
 
-FRESH: Record = {"segment": -1, "archives": {}, "when": 0, "key": "", "epoch": 0, "removing": None, "refused": []}
+FRESH: Record = {"segment": -1, "archives": {}, "when": 0, "key": "", "epoch": 0, "removing": None, "refused": [], "failed": "", "tried": 0}
 """Of a repository that nobody has looked at yet."""
 
 

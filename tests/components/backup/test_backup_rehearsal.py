@@ -300,17 +300,87 @@ def test_a_pruning_that_was_cut_off_is_finished_and_not_set_back(house: House) -
     cut = house.home.do("keep", "away", ok=False)
     borg.unlink()
     assert cut.returncode == 1 and "borgmatic compact ended with status" in cut.stderr, cut
-    assert record(house, "away")["removing"]
+    assert record(house, "away")["removing"] and "borgmatic compact ended with status" in house.home.do("status").stdout
     before = {path: path.read_bytes() for path in (house.folder / "away/data").glob("*/*")}
     refused = house.home.do("rewind", "away", ok=False)
     assert refused.returncode == 1 and "`backup/keep away` must finish first" in refused.stderr, refused
     assert {path: path.read_bytes() for path in (house.folder / "away/data").glob("*/*")} == before
     assert "cut off" in house.home.do("keep", "away").stderr
-    assert record(house, "away")["removing"] is None
+    assert record(house, "away")["removing"] is None and "FAILED" not in house.home.do("status").stdout.split("for backups are used")[1]
     house.home.do("rewind", "away")
     assert "in order" in house.home.do("verify", "50", "--of", "away").stderr
     house.away.do("rewound")
     house.away.do("run")
+
+
+def test_a_damaged_repository_is_told_not_pruned_and_can_be_repaired(house: House, one: Machine) -> None:
+    """What docs/how-to/backups.md says of it."""
+    segments = house.folder / one.name / "data"
+    before = {*segments.glob("*/*")}
+    (house.data(one) / "lost").write_bytes(subprocess.run(["head", "-c", "4000000", "/dev/urandom"], capture_output=True).stdout)
+    one.do("run")
+    house.home.do("keep", one.name)
+    made = archives(house, one.name)[-1]
+    flip(max({*segments.glob("*/*")} - before, key=lambda path: path.stat().st_size))
+    shutil.rmtree(house.home.here / "var/lib/homelab/backup/borg/.borgmatic/checks", ignore_errors=True)  # all are due
+    failed = house.home.do("keep", one.name, ok=False)
+    assert failed.returncode == 1 and "borgmatic check ended with status 1" in failed.stderr, failed
+    known = record(house, one.name)
+    said = house.home.do("status").stdout
+    assert "FAILED 0.0 h ago" in said and "borgmatic check ended" in said, said
+    house.home.do("keep")
+    assert record(house, one.name) == known
+    assert "borgmatic check --force ended" in house.home.do("keep", one.name, ok=False).stderr
+    assert [*record(house, one.name)["archives"]] == [*known["archives"]]
+    assert "blocks of the repository are damaged" in house.home.do("verify", "0", "--of", one.name, ok=False).stderr
+    assert house.home.do("borg", "--of", one.name, "check", "--repair", ok=False).returncode != 0  # nobody has said yes
+    yes = "BORG_CHECK_I_KNOW_WHAT_I_AM_DOING=YES"
+    repair = ("env", yes, f"{TOOLS}/borg", "--of", one.name, "check", "--repair")
+    house.home.run(*repair, ok=False)
+    assert "NOT PRUNED" in house.home.do("keep", one.name, ok=False).stderr
+    house.home.do("borg", "--of", one.name, "compact", "--threshold=0")
+    one.do("run")  # stores what was lost again, and then older archives have it too
+    assert restored(one, "latest") and not restored(one, made)
+    house.home.run(*repair, ok=False)
+    assert restored(one, made)
+    house.home.do("accept", one.name)
+    house.home.do("keep", one.name)
+    assert record(house, one.name)["failed"] == ""
+    assert "in order" in house.home.do("verify", "300", "--of", one.name).stderr
+
+
+def restored(one: Machine, archive: str) -> bool:
+    """Whether the file that was damaged comes back as it was."""
+    one.do("restore-file", archive, "/root/data/lost", "/root", ok=False)
+    found = one.here / "root/lost"
+    same = found.exists() and found.read_bytes() == (one.here / "root/data/lost").read_bytes()
+    found.unlink(missing_ok=True)
+    return same
+
+
+def flip(path: Path) -> None:
+    """One bit in the middle of a file."""
+    content = path.read_bytes()
+    place = len(content) // 2
+    path.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
+
+
+def test_a_new_repository_can_be_begun_and_the_old_one_still_be_read(house: House, one: Machine) -> None:
+    """What docs/how-to/backups.md says of one that cannot be repaired."""
+    one.do("run")
+    old = archives(house, one.name)
+    group = ("-m", "2770", "-g", "homelab-backup") if one is house.away else ("-m", "700")
+    house.home.run("mv", f"{FOLDER}/{one.name}", f"{FOLDER}/{one.name}.damaged")
+    house.home.run("install", "-d", *group, f"{FOLDER}/{one.name}")
+    house.home.do("borg", "--of", one.name, "init", "--encryption=repokey")
+    house.home.do("accept", one.name)
+    one.do("run")
+    house.home.do("keep", one.name)
+    assert len(archives(house, one.name)) == 1 and "in order" in one.do("verify", "20").stderr
+    still = house.home.do("borg", "--of", one.name, "list", "--short", f"{FOLDER}/{one.name}.damaged").stdout.split()
+    assert {*old} <= {*still}
+    key = (house.folder / f".homelab/keys/{one.name}.key").read_text()
+    assert json.loads(house.home.do("repositories", stdin=house.repositories()).stdout)[one.name] == key
 
 
 def in_use(house: House, name: str) -> bool:

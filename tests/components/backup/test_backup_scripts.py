@@ -1,5 +1,6 @@
 """What the backup scripts compute: nothing of it needs Borg, root or a machine."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -241,6 +242,62 @@ def test_nothing_is_moved_aside_that_a_compaction_has_copied(script):
     assert script("rewind").hindrance(record, {5: Path("5"), 7: Path("7"), 9: Path("9")}) == ""
     assert "file 7 of its log is gone" in script("rewind").hindrance(record, {5: Path("5"), 9: Path("9")})
     assert "cut off" in script("rewind").hindrance({**record, "removing": ["none"]}, {7: Path("7")})
+
+
+@pytest.fixture
+def keeper(script, modules, tmp_path, monkeypatch):
+    """`keep` of one repository with a Borg that says what `answers` has for it; every call is in `asked`."""
+    keep = script("keep")
+    shared, names, asked, answers = modules.toolkit.Shared(tmp_path), keep.keep.__globals__, [], {}
+
+    def act(places, name, config, *words):
+        asked.append(" ".join(words))
+        if why := answers.get(words[0]):
+            raise modules.toolkit.Problem(why)
+        return ""
+
+    shared.lock("m").parent.mkdir(parents=True)
+    shared.lock("m").touch()
+    listed = [("a", "first", NOW)]
+    modules.toolkit.put(shared.record("m"), {**modules.judge.FRESH, "archives": {"a": ["first", NOW]}, "key": "KEY"})
+    names |= {"act": act, "facts": lambda *_: (listed, "KEY", 0), "configuration": lambda *_: "", "committed": lambda _: 9}
+    names |= {"archives": lambda *_: {"a": ("first", NOW)}, "forget_if_rewound": lambda *_: None}
+    (tmp_path / "run/lock").mkdir(parents=True)
+
+    def once(forced=False):
+        asked.clear()
+        with contextlib.suppress(modules.toolkit.Problem):
+            keep.keep(modules.toolkit.Places(tmp_path), shared, {}, "m", forced)
+        return list(asked), modules.toolkit.read(shared.record("m"))
+
+    return once, answers
+
+
+PRUNING = ["--verbosity 1 --dry-run prune --list", "prune", "compact", "check"]
+
+
+def test_a_repository_that_failed_its_check_is_not_pruned_until_it_passes_and_not_tried_every_hour(keeper):
+    once, answers = keeper
+    answers["check"] = "chunks are missing"
+    asked, record = once()
+    assert asked == PRUNING and record["failed"] == "chunks are missing" and record["tried"] > time.time() - 60 and record["when"] == 0
+    assert once() == ([], record)
+    assert once(forced=True)[0] == ["check --force"]
+    answers.clear()
+    asked, record = once(forced=True)
+    assert asked == ["check --force", *PRUNING] and record["failed"] == "" and record["when"] > 0
+    assert once(forced=True)[0] == PRUNING
+
+
+@pytest.mark.parametrize("act", ["prune", "compact"])
+def test_a_pruning_that_failed_is_told_and_all_data_checked_before_the_next(keeper, act):
+    once, answers = keeper
+    answers[act] = "no space"
+    record = once()[1]
+    assert record["failed"] == "no space" and record["removing"] and once()[0] == []
+    answers.clear()
+    asked, record = once(forced=True)
+    assert asked == ["check --only data --force", *PRUNING] and record["failed"] == "" and record["removing"] is None
 
 
 LIST = {"1": ("m-1", datetime(2026, 1, 30, 3).timestamp()), "2": ("m-2", datetime(2026, 1, 31, 3).timestamp())}
