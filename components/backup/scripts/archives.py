@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from toolkit import BORG, Problem, sh, tail
 
 
-def archives(repository: Path | str, env: Mapping[str, str]) -> dict[str, tuple[str, float]]:
-    """Id -> name and time (seconds since 1970), the oldest first."""
-    shown = sh(*BORG, "list", "--json", "--consider-checkpoints", str(repository), env=env, check=False)
+def listed(repository: Path | str, env: Mapping[str, str]) -> list[tuple[str, str, float]]:
+    """(id, name, seconds since 1970) of every line of Borg's list, the oldest first. Whoever may write it can name one archive twice."""
+    # Borg prints the time of its own zone, in which an hour of autumn comes twice.
+    shown = sh(*BORG, "list", "--json", "--consider-checkpoints", str(repository), env={**env, "TZ": "UTC"}, check=False)
     if shown.returncode:
         raise Problem(f"its archives cannot be listed: {tail(shown, 600)}")
     found = [(one["id"], one["name"], moment(one["time"])) for one in json.loads(shown.stdout)["archives"]]
-    return {which: (name, when) for which, name, when in sorted(found, key=lambda one: one[2])}
+    return sorted(found, key=lambda one: one[2])
+
+
+def archives(repository: Path | str, env: Mapping[str, str]) -> dict[str, tuple[str, float]]:
+    """Id -> name and time, the oldest first."""
+    return {which: (name, when) for which, name, when in listed(repository, env)}
 
 
 def moment(text: str) -> float:
-    """Of Borg's time, which is the machine's own where it names no zone."""
-    return datetime.fromisoformat(text).timestamp()
+    """Of the time that `listed` has asked Borg for: UTC where it names no zone."""
+    when = datetime.fromisoformat(text)
+    return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
 
 
 def choose(known: Mapping[str, tuple[str, float]], wanted: str) -> str:

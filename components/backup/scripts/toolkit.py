@@ -36,6 +36,9 @@ BORG = ("borg", f"--umask={UMASK:04o}")
 """What root makes in the repository of one that comes by SSH must be open to the group that the folder hands down: also an index that a
 mere look has computed. Repositories of nobody else's are in folders that only root can enter."""
 
+ASIDE = "stale-lock."
+"""Beginning of the names of locks in a repository that were moved out of the way."""
+
 REFUSED = 78
 """Exit status of what would be refused again, so that nobody tries it every few minutes."""
 
@@ -255,9 +258,6 @@ def unlock(repository: Path) -> None:
         say(f"{repository.name}: took away the lock of {holders}, who does not use it any more")
     for left in repository.glob(f"{ASIDE}*"):
         shutil.rmtree(left, ignore_errors=True)
-
-
-ASIDE = "stale-lock."
 
 
 @contextlib.contextmanager

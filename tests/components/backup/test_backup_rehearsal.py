@@ -138,12 +138,18 @@ def test_a_manifest_that_is_there_cannot_be_replaced(house: House) -> None:
     assert again.returncode != 0 and "is there already" in again.stderr
 
 
-def test_a_compromised_machine_cannot_destroy_its_archives(house: House) -> None:
-    """Borg lets it mark them as deleted; the keeper does not make that final and brings them back."""
-    old = {f"away-{day}T03:00:00" for day in ("2020-02-01", "2020-02-02", "2020-02-03")}
-    for name in sorted(old):
+@pytest.fixture(scope="module")
+def old(house: House) -> set[str]:
+    """Archives of `away` that any retention keeps, and that the keeper has seen."""
+    names = {f"away-{day}T03:00:00" for day in ("2020-02-01", "2020-02-02", "2020-02-03")}
+    for name in sorted(names):
         house.away.do("borg", "create", "--timestamp", name.removeprefix("away-"), f"::{name}", "/root/data/deep")
     house.home.do("keep", "away")
+    return names
+
+
+def test_a_compromised_machine_cannot_destroy_its_archives(house: House, old: set[str]) -> None:
+    """Borg lets it mark them as deleted; the keeper does not make that final and brings them back."""
     before = archives(house, "away")
     assert old <= {*before}
     (house.data(house.away) / "since").write_text("since then\n")
@@ -166,6 +172,47 @@ def test_a_compromised_machine_cannot_destroy_its_archives(house: House) -> None
     house.away.do("run")
     house.home.do("keep", "away")
     assert old <= {*archives(house, "away")} and len(archives(house, "away")) == len(old) + 1
+
+
+LIAR = """#!/usr/bin/python3
+from borg.archiver import main
+from borg.helpers import Manifest
+write = Manifest.write
+def lie(self):
+    listed = self.archives.get_raw_dict()
+    for number, name in enumerate(NAMES):
+        if name.encode() in listed:
+            listed[name.encode()] = {**listed[name.encode()], b"time": b"2001-01-01T00:00:%02d.000000" % number}
+    if FIRST in listed:
+        listed[FIRST + b".checkpoint"] = listed.pop(FIRST)
+    write(self)
+Manifest.write = lie
+main()
+"""
+"""A Borg that, with whatever it does, changes the names and times of archives that are there: all of one day, so that one is kept."""
+
+
+def test_a_compromised_machine_cannot_have_its_archives_pruned_by_changing_their_times(house: House, old: set[str]) -> None:
+    before, known = archives(house, "away"), record(house, "away")["archives"]
+    assert old <= {*before} and len(before) > 3
+    borg = house.away.here / "bin/borg"
+    borg.write_text(LIAR.replace("NAMES", repr(before)).replace("FIRST", repr(before[0].encode())))
+    borg.chmod(0o755)
+    house.away.do("borg", "create", f"::away-{house.away.run('date', '-u', '+%FT%T').stdout.strip()}", "/root/data/deep")
+    borg.unlink()
+    listed = house.home.do("list", "--of", "away").stdout
+    assert listed.count("2001-01-01") == len(before) and f"{before[0]}.checkpoint" in listed
+    refused = house.home.do("keep", "away", ok=False)
+    assert refused.returncode == 1 and "NOT PRUNED" in refused.stderr, refused
+    assert f"{len(before)} archives have another name or time than they had" in refused.stderr
+    assert "another name or time" in house.home.do("status").stdout
+    house.home.do("rewind", "away")
+    assert archives(house, "away") == before and record(house, "away")["archives"] == known
+    assert "in order" in house.home.do("verify", "50", "--of", "away").stderr
+    house.away.do("rewound")
+    house.away.do("run")
+    house.home.do("keep", "away")
+    assert old <= {*archives(house, "away")}
 
 
 def test_a_key_that_was_changed_from_outside_is_put_back(house: House) -> None:
@@ -224,6 +271,117 @@ def test_a_bit_that_flipped_in_a_repository_is_found(house: House, one: Machine)
     segment.write_bytes(kept)
     assert found.returncode == 1 and "is NOT in order" in found.stderr
     assert one.do("verify", "5").returncode == 0
+
+
+DIES = """#!/usr/bin/python3
+import os, sys
+from borg.archiver import main
+from borg.repository import LoggedIO
+delete = LoggedIO.delete_segment
+def die(self, segment):
+    delete(self, segment)
+    os._exit(9)
+if "compact" in sys.argv:
+    LoggedIO.delete_segment = die
+main()
+"""
+"""A Borg that ends in the midst of a compaction, when the first of the old files is deleted."""
+
+
+def test_a_pruning_that_was_cut_off_is_finished_and_not_set_back(house: House) -> None:
+    """What it has copied stands only in the newer files."""
+    for name in ("goes", "stays"):
+        (house.data(house.away) / name).write_bytes(subprocess.run(["head", "-c", "4000000", "/dev/urandom"], capture_output=True).stdout)
+    house.away.do("run")
+    (house.data(house.away) / "goes").unlink()
+    house.away.do("run")
+    borg = house.home.here / "bin/borg"
+    borg.write_text(DIES)
+    borg.chmod(0o755)
+    cut = house.home.do("keep", "away", ok=False)
+    borg.unlink()
+    assert cut.returncode == 1 and "borgmatic compact ended with status" in cut.stderr, cut
+    assert record(house, "away")["removing"] and "borgmatic compact ended with status" in house.home.do("status").stdout
+    before = {path: path.read_bytes() for path in (house.folder / "away/data").glob("*/*")}
+    refused = house.home.do("rewind", "away", ok=False)
+    assert refused.returncode == 1 and "`backup/keep away` must finish first" in refused.stderr, refused
+    assert {path: path.read_bytes() for path in (house.folder / "away/data").glob("*/*")} == before
+    assert "cut off" in house.home.do("keep", "away").stderr
+    assert record(house, "away")["removing"] is None and "FAILED" not in house.home.do("status").stdout.split("for backups are used")[1]
+    house.home.do("rewind", "away")
+    assert "in order" in house.home.do("verify", "50", "--of", "away").stderr
+    house.away.do("rewound")
+    house.away.do("run")
+
+
+def test_a_damaged_repository_is_told_not_pruned_and_can_be_repaired(house: House, one: Machine) -> None:
+    """What docs/how-to/backups.md says of it."""
+    segments = house.folder / one.name / "data"
+    before = {*segments.glob("*/*")}
+    (house.data(one) / "lost").write_bytes(subprocess.run(["head", "-c", "4000000", "/dev/urandom"], capture_output=True).stdout)
+    one.do("run")
+    house.home.do("keep", one.name)
+    made = archives(house, one.name)[-1]
+    flip(max({*segments.glob("*/*")} - before, key=lambda path: path.stat().st_size))
+    shutil.rmtree(house.home.here / "var/lib/homelab/backup/borg/.borgmatic/checks", ignore_errors=True)  # all are due
+    failed = house.home.do("keep", one.name, ok=False)
+    assert failed.returncode == 1 and "borgmatic check ended with status 1" in failed.stderr, failed
+    known = record(house, one.name)
+    said = house.home.do("status").stdout
+    assert "FAILED 0.0 h ago" in said and "borgmatic check ended" in said, said
+    house.home.do("keep")
+    assert record(house, one.name) == known
+    assert "borgmatic check --force ended" in house.home.do("keep", one.name, ok=False).stderr
+    assert [*record(house, one.name)["archives"]] == [*known["archives"]]
+    assert "blocks of the repository are damaged" in house.home.do("verify", "0", "--of", one.name, ok=False).stderr
+    assert house.home.do("borg", "--of", one.name, "check", "--repair", ok=False).returncode != 0  # nobody has said yes
+    yes = "BORG_CHECK_I_KNOW_WHAT_I_AM_DOING=YES"
+    repair = ("env", yes, f"{TOOLS}/borg", "--of", one.name, "check", "--repair")
+    house.home.run(*repair, ok=False)
+    assert "NOT PRUNED" in house.home.do("keep", one.name, ok=False).stderr
+    house.home.do("borg", "--of", one.name, "compact", "--threshold=0")
+    one.do("run")  # stores what was lost again, and then older archives have it too
+    assert restored(one, "latest") and not restored(one, made)
+    house.home.run(*repair, ok=False)
+    assert restored(one, made)
+    house.home.do("accept", one.name)
+    house.home.do("keep", one.name)
+    assert record(house, one.name)["failed"] == ""
+    assert "in order" in house.home.do("verify", "300", "--of", one.name).stderr
+
+
+def restored(one: Machine, archive: str) -> bool:
+    """Whether the file that was damaged comes back as it was."""
+    one.do("restore-file", archive, "/root/data/lost", "/root", ok=False)
+    found = one.here / "root/lost"
+    same = found.exists() and found.read_bytes() == (one.here / "root/data/lost").read_bytes()
+    found.unlink(missing_ok=True)
+    return same
+
+
+def flip(path: Path) -> None:
+    """One bit in the middle of a file."""
+    content = path.read_bytes()
+    place = len(content) // 2
+    path.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
+
+
+def test_a_new_repository_can_be_begun_and_the_old_one_still_be_read(house: House, one: Machine) -> None:
+    """What docs/how-to/backups.md says of one that cannot be repaired."""
+    one.do("run")
+    old = archives(house, one.name)
+    group = ("-m", "2770", "-g", "homelab-backup") if one is house.away else ("-m", "700")
+    house.home.run("mv", f"{FOLDER}/{one.name}", f"{FOLDER}/{one.name}.damaged")
+    house.home.run("install", "-d", *group, f"{FOLDER}/{one.name}")
+    house.home.do("borg", "--of", one.name, "init", "--encryption=repokey")
+    house.home.do("accept", one.name)
+    one.do("run")
+    house.home.do("keep", one.name)
+    assert len(archives(house, one.name)) == 1 and "in order" in one.do("verify", "20").stderr
+    still = house.home.do("borg", "--of", one.name, "list", "--short", f"{FOLDER}/{one.name}.damaged").stdout.split()
+    assert {*old} <= {*still}
+    key = (house.folder / f".homelab/keys/{one.name}.key").read_text()
+    assert json.loads(house.home.do("repositories", stdin=house.repositories()).stdout)[one.name] == key
 
 
 def in_use(house: House, name: str) -> bool:

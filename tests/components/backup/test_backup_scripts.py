@@ -1,6 +1,8 @@
 """What the backup scripts compute: nothing of it needs Borg, root or a machine."""
 
+import contextlib
 import hashlib
+import json
 import os
 import random
 import struct
@@ -228,8 +230,8 @@ KNOWN = {"segment": 5, "archives": {"a": ["first", NOW - 200_000], "b": ["second
 THERE = {"a": ("first", NOW - 200_000), "b": ("second", NOW - 100_000), "c": ("third", NOW - 10)}
 
 
-def objections(modules, record=KNOWN, archives=THERE, key="KEY", gone=0):
-    return modules.judge.objections(record, archives, key, gone, NOW)
+def objections(modules, record=KNOWN, archives=THERE, key="KEY", gone=0, more=()):
+    return modules.judge.objections(record, [*((one, *rest) for one, rest in archives.items()), *more], key, gone, NOW)
 
 
 def test_a_repository_with_everything_that_was_there_may_be_pruned(modules):
@@ -244,6 +246,11 @@ def test_a_repository_with_everything_that_was_there_may_be_pruned(modules):
         ({"key": "OTHER"}, "the key inside is another"),
         ({"archives": {**THERE, "d": ("late", NOW + 90_000)}}, "late is of the future"),
         ({"archives": {**THERE, "d": ("early", NOW - 150_000)}}, "early is new and calls itself older"),
+        ({"archives": {**THERE, "a": ("first", NOW - 1e8)}}, "1 archives have another name or time than they had"),
+        ({"archives": {**THERE, "a": ("first", NOW - 150_000)}}, "first, now first of 2027-01-13T14:20:00 instead of 2027-01-13T00:26:40"),
+        ({"archives": {**THERE, "a": ("first", NOW - 203_600), "b": ("second", NOW - 96_400)}}, "2 archives have another name or time"),
+        ({"archives": {**THERE, "b": ("second.checkpoint", NOW - 100_000)}}, "second, now second.checkpoint of"),
+        ({"more": [("c", "other", NOW - 20)]}, "1 archives are listed under two names"),
     ],
 )
 def test_whatever_could_cost_an_archive_is_objected_to(modules, change, said):
@@ -256,6 +263,90 @@ def test_a_keeper_that_was_cut_off_does_not_object_to_its_own_work_but_to_more(m
     assert objections(modules, half, {"b": THERE["b"]}, gone=7) == []
     (objection,) = objections(modules, half, {"c": THERE["c"]}, gone=7)
     assert "1 archives are gone" in objection and "second" in objection
+
+
+def test_the_time_of_an_archive_is_its_own_wherever_and_whenever_it_is_read(modules, monkeypatch):
+    """Of the hour that comes twice when summer time ends, and of a Borg that names the zone."""
+    asked = []
+
+    def borg(*argv, env, check):
+        asked.append(env["TZ"])
+        times = {"1": "2026-10-25T00:30:00.000000", "2": "2026-10-25T01:30:00.000000", "3": "2026-10-25T03:30:00.000000+01:00"}
+        listed = [{"id": one, "name": one, "time": when} for one, when in times.items()]
+        return subprocess.CompletedProcess([], 0, json.dumps({"archives": listed}), "")
+
+    monkeypatch.setattr(modules.archives, "sh", borg)
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    try:
+        found = modules.archives.archives("repository", {"TZ": "Europe/Berlin"})
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert asked == ["UTC"] and [when for _, when in found.values()] == [1_792_888_200, 1_792_891_800, 1_792_895_400]
+
+
+def test_nothing_is_moved_aside_that_a_compaction_has_copied(script):
+    record = {"segment": 7, "removing": None}
+    assert script("rewind").hindrance(record, {5: Path("5"), 7: Path("7"), 9: Path("9")}) == ""
+    assert "file 7 of its log is gone" in script("rewind").hindrance(record, {5: Path("5"), 9: Path("9")})
+    assert "cut off" in script("rewind").hindrance({**record, "removing": ["none"]}, {7: Path("7")})
+
+
+@pytest.fixture
+def keeper(script, modules, tmp_path, monkeypatch):
+    """`keep` of one repository with a Borg that says what `answers` has for it; every call is in `asked`."""
+    keep = script("keep")
+    shared, names, asked, answers = modules.toolkit.Shared(tmp_path), keep.keep.__globals__, [], {}
+
+    def act(places, name, config, *words):
+        asked.append(" ".join(words))
+        if why := answers.get(words[0]):
+            raise modules.toolkit.Problem(why)
+        return ""
+
+    shared.lock("m").parent.mkdir(parents=True)
+    shared.lock("m").touch()
+    listed = [("a", "first", NOW)]
+    modules.toolkit.put(shared.record("m"), {**modules.judge.FRESH, "archives": {"a": ["first", NOW]}, "key": "KEY"})
+    names |= {"act": act, "facts": lambda *_: (listed, "KEY", 0), "configuration": lambda *_: "", "committed": lambda _: 9}
+    names |= {"archives": lambda *_: {"a": ("first", NOW)}, "forget_if_rewound": lambda *_: None}
+    (tmp_path / "run/lock").mkdir(parents=True)
+
+    def once(forced=False):
+        asked.clear()
+        with contextlib.suppress(modules.toolkit.Problem):
+            keep.keep(modules.toolkit.Places(tmp_path), shared, {}, "m", forced)
+        return list(asked), modules.toolkit.read(shared.record("m"))
+
+    return once, answers
+
+
+PRUNING = ["--verbosity 1 --dry-run prune --list", "prune", "compact", "check"]
+
+
+def test_a_repository_that_failed_its_check_is_not_pruned_until_it_passes_and_not_tried_every_hour(keeper):
+    once, answers = keeper
+    answers["check"] = "chunks are missing"
+    asked, record = once()
+    assert asked == PRUNING and record["failed"] == "chunks are missing" and record["tried"] > time.time() - 60 and record["when"] == 0
+    assert once() == ([], record)
+    assert once(forced=True)[0] == ["check --force"]
+    answers.clear()
+    asked, record = once(forced=True)
+    assert asked == ["check --force", *PRUNING] and record["failed"] == "" and record["when"] > 0
+    assert once(forced=True)[0] == PRUNING
+
+
+@pytest.mark.parametrize("act", ["prune", "compact"])
+def test_a_pruning_that_failed_is_told_and_all_data_checked_before_the_next(keeper, act):
+    once, answers = keeper
+    answers[act] = "no space"
+    record = once()[1]
+    assert record["failed"] == "no space" and record["removing"] and once()[0] == []
+    answers.clear()
+    asked, record = once(forced=True)
+    assert asked == ["check --only data --force", *PRUNING] and record["failed"] == "" and record["removing"] is None
 
 
 LIST = {"1": ("m-1", datetime(2026, 1, 30, 3).timestamp()), "2": ("m-2", datetime(2026, 1, 31, 3).timestamp())}
@@ -320,8 +411,6 @@ def options(modules):
 
 
 def test_an_old_borgmatic_gets_sections_and_a_new_one_none(modules):
-    import json
-
     old, new = (json.loads(modules.borgmatic.text(options(modules), version).partition("\n")[2]) for version in ((1, 7, 7), (1, 8, 3)))
     assert old["retention"] == {"prefix": "", "keep_daily": 7} and old["location"]["repositories"] == ["/srv/x/absis"]
     assert new["keep_daily"] == 7 and new["repositories"] == [{"path": "/srv/x/absis"}] and new["match_archives"] == "sh:*"
