@@ -49,7 +49,7 @@ guarded(main)
 
 @dataclass
 class Follower:
-    process: subprocess.Popen[str]
+    process: subprocess.Popen[bytes]
     log: Path
 
     def says(self, what: str) -> None:
@@ -72,13 +72,20 @@ def start(tmp_path: Path) -> Iterator[Start]:
     env = {**os.environ, "PATH": f"{tmp_path}/bin:{os.environ['PATH']}"}
     logs = (tmp_path / f"said-{number}" for number in count())
 
+    # Who runs in the background of a shell without a terminal has these ignored, and hands that on.
+    heard, begun = ("env", "--default-signal=INT,HUP"), list[Follower]()
+
     def start(*words: str) -> Follower:
         log = next(logs)
         with log.open("w") as said:
-            return Follower(subprocess.Popen([sys.executable, tmp_path / "act", *words], env=env, stderr=said, text=True), log)
+            begun.append(Follower(subprocess.Popen([*heard, sys.executable, tmp_path / "act", *words], env=env, stderr=said), log))
+        return begun[-1]
 
     yield start
     (tmp_path / "go").touch()
+    for one in begun:
+        one.process.kill()
+        one.process.wait()
 
 
 @pytest.mark.parametrize(
