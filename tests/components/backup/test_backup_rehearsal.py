@@ -288,6 +288,7 @@ main()
 """A Borg that ends in the midst of a compaction, when the first of the old files is deleted."""
 
 
+@pytest.mark.faults
 def test_a_pruning_that_was_cut_off_is_finished_and_not_set_back(house: House) -> None:
     """What it has copied stands only in the newer files."""
     for name in ("goes", "stays"):
@@ -314,6 +315,7 @@ def test_a_pruning_that_was_cut_off_is_finished_and_not_set_back(house: House) -
     house.away.do("run")
 
 
+@pytest.mark.faults
 def test_a_damaged_repository_is_told_not_pruned_and_can_be_repaired(house: House, one: Machine) -> None:
     """What docs/how-to/backups.md says of it."""
     segments = house.folder / one.name / "data"
@@ -366,6 +368,7 @@ def flip(path: Path) -> None:
     path.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
 
 
+@pytest.mark.faults
 def test_a_new_repository_can_be_begun_and_the_old_one_still_be_read(house: House, one: Machine) -> None:
     """What docs/how-to/backups.md says of one that cannot be repaired."""
     one.do("run")
