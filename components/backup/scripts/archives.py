@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from pathlib import Path
 
 from toolkit import BORG, Problem, sh, tail
@@ -28,7 +28,7 @@ def archives(repository: Path | str, env: Mapping[str, str]) -> dict[str, tuple[
 def moment(text: str) -> float:
     """Of the time that `listed` has asked Borg for: UTC where it names no zone."""
     when = datetime.fromisoformat(text)
-    return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
+    return (when if when.tzinfo else when.replace(tzinfo=timezone.utc)).timestamp()  # noqa: UP017 (Ubuntu 22.04 has Python 3.10)
 
 
 def choose(known: Mapping[str, tuple[str, float]], wanted: str) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 TOLERANCE = 3600.0
@@ -43,22 +43,23 @@ def objections(record: Record | None, listed: Sequence[tuple[str, str, float]], 
     if twice := len(listed) - len(there):
         found.append(f"{twice} archives are listed under two names: to prune one is to destroy the other")
     other = [
-        f"{known[0]}, now {name} of {stamp(time)} instead of {stamp(known[1])}"
-        for one, name, time in listed
-        if (known := record["archives"].get(one)) and (name != known[0] or abs(time - known[1]) > SAME)
+        f"{known[0]}, now {name} of {stamp(when)} instead of {stamp(known[1])}"
+        for one, name, when in listed
+        if (known := record["archives"].get(one)) and (name != known[0] or abs(when - known[1]) > SAME)
     ]
     if other:
         found.append(f"{len(other)} archives have another name or time than they had, and pruning goes by these: {'; '.join(other[:5])}")
-    newest = max((time for _, time in record["archives"].values()), default=0.0)
-    for one, name, time in listed:
+    newest = max((when for _, when in record["archives"].values()), default=0.0)
+    for one, name, when in listed:
         if one in record["archives"]:
             continue
-        if time > now + TOLERANCE:
+        if when > now + TOLERANCE:
             found.append(f"the archive {name} is of the future: it would outlive all true ones")
-        elif time < newest - TOLERANCE:
+        elif when < newest - TOLERANCE:
             found.append(f"the archive {name} is new and calls itself older than one that was there: it would take a true one's place")
     return found
 
 
-def stamp(time: float) -> str:
-    return f"{datetime.fromtimestamp(time, UTC):%Y-%m-%dT%H:%M:%S}"
+def stamp(when: float) -> str:
+    """UTC."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(when))
