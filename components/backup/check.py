@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from components.backup.plan import DIRECTORY, SNAPSHOTS
-from components.backup.warnings import among
+from components.backup.place import DIRECTORY, among
+from components.backup.plan import SNAPSHOTS
 from components.storage.capacity import capacity
 from components.storage.layout import layout
 from components.storage.units import tb

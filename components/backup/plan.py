@@ -12,6 +12,7 @@ from typing import Literal
 
 from pydantic import SecretStr
 
+from components.backup.place import DIRECTORY
 from components.backup.warnings import warnings
 from components.kubernetes.plan import KubernetesPlan
 from components.remote.toolbox import ROOT, scripts
@@ -19,9 +20,6 @@ from components.storage.plan import StoragePlan
 from config.backup import Backup, subjects
 from config.identities import ssh_public
 from config.model import Homelab
-
-DIRECTORY = "backups"
-"""Of the shared file system; repositories lie below, each under its owner's name."""
 
 SNAPSHOTS = "etcd"
 UID = 59655

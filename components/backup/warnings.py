@@ -2,12 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 
+from components.backup.place import DIRECTORY, among
 from components.storage.plan import StoragePlan
 from config.backup import subjects
 from config.model import Homelab
-
-OURS = "backups"
-"""What `DIRECTORY` in plan.py is, which imports this module."""
 
 OFF_SITE = (
     "ONE CephFS IS NOT OFF SITE: all backups lie on the disks of {hosts} at {sites}, beside what they are copies of. Fire, theft, "
@@ -35,7 +33,7 @@ def _one_place(homelab: Homelab, storage: StoragePlan) -> Iterator[str]:
 
 def _not_in(homelab: Homelab, storage: StoragePlan) -> Iterator[str]:
     files = homelab.storage.filesystem
-    others = [name for name in files.directories if name != OURS] if files else []
+    others = [name for name in files.directories if name != DIRECTORY] if files else []
     if others:
         yield f"What lies on the shared file system itself ({', '.join(others)}) is in no backup: these are of the machines' own disks."
 
@@ -67,8 +65,3 @@ def _read(homelab: Homelab) -> Iterator[str]:
                 f"{name} may read {', '.join(paths)}: the backups. Repositories are encrypted; etcd's snapshots with the cluster's keys, "
                 "and the manifests with the name of every file, are not. Whoever breaks into it has them."
             )
-
-
-def among(path: str) -> bool:
-    """Whether a path on the shared file system is in the folder of all backups."""
-    return path.split("/")[0] == OURS

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from components.backup.plan import DIRECTORY, UID, BackupPlan
+from components.backup.place import DIRECTORY
+from components.backup.plan import UID, BackupPlan
 from components.backup.report import document, text
 from components.plan import plan
 from config.applications import Mount
